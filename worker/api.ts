@@ -1,0 +1,273 @@
+/**
+ * The typed surface that the window (and later native nodes) call through Comlink. Everything here survives
+ * structured clone; callbacks are passed with `Comlink.proxy`. Methods reject with a `WireError` (see errors.ts):
+ * the window turns it into a `ShoalError` by `fromWire`.
+ */
+import type { StoredFile } from './shards/types.ts';
+import type { ChatTurn, TextPiece } from './text/types.ts';
+
+export type { StoredFile } from './shards/types.ts';
+export type { ChatTurn, TextPiece } from './text/types.ts';
+export type { WireError } from './errors.ts';
+
+// ---------- device ----------
+
+/** What this device can do; `compute` says whether it can run models itself, and if not, why. */
+export interface DeviceReport {
+  readonly compute: 'gpu' | 'software-gpu' | 'none';
+  /** Why not, or what is slow: one code for each plain message. Empty when all is well. */
+  readonly problems: readonly DeviceProblem[];
+  /** What the browser tells of the GPU; may be empty strings. */
+  readonly adapter: { readonly vendor: string; readonly architecture: string; readonly description: string };
+  readonly f16: boolean;
+  readonly maxBindingBytes: number;
+  readonly platform: 'iphone' | 'ipad' | 'mac' | 'android' | 'windows' | 'linux' | 'other';
+  /** Memory that models may take here, bytes; what the default would be; the largest a person may set. */
+  readonly budgetBytes: number;
+  readonly defaultBudgetBytes: number;
+  readonly maxBudgetBytes: number;
+  /** Set when the last load on this device did not end (the tab died): nothing loads by itself, the budget shrank. */
+  readonly interrupted?: { readonly model: string; readonly budgetBefore: number; readonly budgetNow: number };
+}
+export type DeviceProblem =
+  | 'insecure-context'
+  | 'no-webgpu'
+  | 'no-adapter'
+  | 'software-adapter'
+  | 'slow-readback'
+  | 'no-f16'
+  | 'no-storage';
+
+// ---------- models ----------
+
+export type ModelSource =
+  | { readonly kind: 'hub'; readonly repository: string; readonly file: string; readonly commit?: string }
+  | { readonly kind: 'url'; readonly address: string }
+  | { readonly kind: 'server'; readonly file: string }
+  /** A File survives structured clone; the bytes are read in the worker. */
+  | { readonly kind: 'picked'; readonly file: File }
+  /** A file whose shards are all kept: needs no network. `key` as in StoredFile. */
+  | { readonly kind: 'stored'; readonly key: string };
+
+/** A row of the models page before its header was read: figures are the catalogue's, marked as such. */
+export interface CatalogueEntry {
+  readonly id: string;
+  readonly name: string;
+  readonly parameters: number;
+  readonly layers: number;
+  readonly repository: string;
+  readonly quantization: string;
+  /** About; exact once resolved. */
+  readonly downloadBytes: number;
+  readonly contextTokens: number;
+  /** What it needs here at `contextTokens` (see Fit), from the catalogue's figures. */
+  readonly fit: Fit;
+  /** One plain sentence: what it is good for. */
+  readonly about: string;
+}
+
+export interface HubFile {
+  readonly file: string;
+  readonly bytes: number;
+  readonly quantization: string;
+  /** Absent when it can run here; else the reason (split file, unsupported types). */
+  readonly unsupported?: string;
+}
+export interface HubRepository {
+  readonly repository: string;
+  readonly commit: string;
+  readonly files: readonly HubFile[];
+}
+
+export interface ServerModel {
+  readonly file: string;
+  readonly bytes: number;
+  readonly note?: string;
+}
+
+/** Whether it fits this device's budget, with the sum. */
+export interface Fit {
+  readonly verdict: 'fits' | 'shorter-context' | 'too-large';
+  readonly weightsBytes: number;
+  /** Keys and values of a conversation of `contextTokens`. */
+  readonly kvBytes: number;
+  readonly scratchBytes: number;
+  readonly totalBytes: number;
+  readonly budgetBytes: number;
+  /** The context that was counted: the one asked for, or the longest that fits. */
+  readonly contextTokens: number;
+  /** Layers of the model that would fit at `contextTokens`. */
+  readonly layersThatFit: number;
+}
+
+/** What the header of a model says. */
+export interface ModelSummary {
+  readonly key: string;
+  readonly source: ModelSource;
+  readonly name: string;
+  readonly architecture: string;
+  readonly quantization: string;
+  readonly parameters: number;
+  readonly layers: number;
+  readonly vocabulary: number;
+  readonly trainedContextTokens: number;
+  readonly fileBytes: number;
+  /** Bytes of it that are kept here. */
+  readonly keptBytes: number;
+  readonly fit: Fit;
+}
+
+export type LoadEvent =
+  | { readonly kind: 'header'; readonly summary: ModelSummary }
+  | {
+      readonly kind: 'progress';
+      readonly doneBytes: number;
+      readonly totalBytes: number;
+      /** Bytes that came over the network in this run. */
+      readonly fetchedBytes: number;
+      /** Layers whose weights are all here. */
+      readonly layersDone: number;
+      /** Over the last seconds; absent until measured. */
+      readonly bytesPerSecond?: number;
+      readonly secondsLeft?: number;
+      readonly repairedShards: number;
+    }
+  | { readonly kind: 'preparing'; readonly pipelinesDone: number; readonly pipelinesTotal: number };
+
+export interface LoadedModel {
+  readonly summary: ModelSummary;
+  readonly contextTokens: number;
+  readonly sessions: number;
+  readonly storage: 'f16' | 'f32';
+  /** GPU bytes that are taken now. */
+  readonly allocatedBytes: number;
+}
+
+// ---------- chat ----------
+
+export interface SamplerSettings {
+  /** 0 is greedy. */
+  readonly temperature: number;
+  /** 0 is off. */
+  readonly topK: number;
+  readonly topP: number;
+  readonly minP: number;
+  readonly repetitionPenalty: number;
+  readonly frequencyPenalty: number;
+  readonly presencePenalty: number;
+  /** 32-bit; the random number of a token is a function of (seed, position). */
+  readonly seed: number;
+  /** [token, added to its logit], at most 300. */
+  readonly logitBias?: readonly (readonly [number, number])[];
+  /** Log probabilities of the chosen token and of this many of the likeliest, 0–20; absent: none. */
+  readonly topLogProbs?: number;
+}
+
+export interface GenerateRequest {
+  /** Chosen by the caller; for `stop`. */
+  readonly id: string;
+  /** Turns of one conversation share KV: the longest common prefix is not computed again. */
+  readonly conversation: string;
+  readonly turns: readonly ChatTurn[];
+  readonly sampler: SamplerSettings;
+  readonly maxTokens: number;
+  readonly stopStrings: readonly string[];
+  /** When the context is full: say so (rejects with PersonError, details.contextFull), or drop the oldest turns. */
+  readonly whenFull: 'ask' | 'drop-oldest';
+}
+
+export type GenerateEvent =
+  | { readonly kind: 'queued' }
+  | { readonly kind: 'prefill'; readonly doneTokens: number; readonly totalTokens: number; readonly reusedTokens: number }
+  | {
+      readonly kind: 'text';
+      readonly pieces: readonly TextPiece[];
+      readonly tokens: number;
+      readonly logProbs?: readonly TokenLogProb[];
+    };
+
+export interface TokenLogProb {
+  readonly token: number;
+  readonly text: string;
+  readonly logProb: number;
+  readonly top: readonly { readonly token: number; readonly text: string; readonly logProb: number }[];
+}
+
+export interface GenerateResult {
+  readonly finish: 'end' | 'stop-string' | 'max-tokens' | 'stopped' | 'context-full';
+  readonly promptTokens: number;
+  readonly reusedTokens: number;
+  readonly answerTokens: number;
+  readonly firstTokenMs: number;
+  /** Decode only; 0 when fewer than two tokens came. */
+  readonly tokensPerSecond: number;
+  /** Turns dropped from the front to make room. */
+  readonly droppedTurns: number;
+  /** Tokens the conversation takes now, of the context. */
+  readonly usedTokens: number;
+  readonly contextTokens: number;
+}
+
+// ---------- storage, settings, events ----------
+
+export interface StorageReport {
+  readonly files: readonly StoredFile[];
+  readonly usedBytes: number;
+  readonly quotaBytes: number;
+  readonly persisted: boolean;
+}
+
+export interface Settings {
+  /** Base URL of the hub or a mirror, no trailing slash. */
+  readonly hubBaseUrl: string;
+  /** Sent to that origin alone. Empty: none. */
+  readonly hubToken: string;
+  /** undefined: the default of this device. */
+  readonly budgetBytes?: number;
+  readonly contextTokens: number;
+  /** For conformance and comparison; 'auto' takes f16 where the adapter has it. */
+  readonly storage: 'auto' | 'f32';
+}
+
+/** What happens without being asked for. */
+export type WorkerEvent =
+  | { readonly kind: 'device-lost'; readonly reason: 'lost' | 'out-of-memory' | 'validation'; readonly message: string }
+  | { readonly kind: 'storage-changed' }
+  | { readonly kind: 'model-unloaded'; readonly why: string };
+
+export interface WorkerApi {
+  /** First call. `appOrigin` is where the server's folder is asked for. */
+  start(settings: Settings, appOrigin: string, onEvent: (event: WorkerEvent) => void): Promise<DeviceReport>;
+  device(): Promise<DeviceReport>;
+  changeSettings(settings: Settings): Promise<DeviceReport>;
+
+  catalogue(contextTokens: number): Promise<readonly CatalogueEntry[]>;
+  /** The file of a catalogue entry, found on the hub. */
+  resolve(entryId: string): Promise<ModelSource>;
+  hubFiles(repository: string): Promise<HubRepository>;
+  /** Empty when the server offers none or cannot be reached. */
+  serverModels(): Promise<readonly ServerModel[]>;
+  /** Reads the header only. */
+  inspect(source: ModelSource, contextTokens: number): Promise<ModelSummary>;
+
+  /**
+   * Downloads what is missing and loads it on the GPU as it comes; the model that was loaded before is freed first.
+   * `pauseLoad` makes it reject with CancelledError; what came is kept, and the same call resumes.
+   */
+  load(source: ModelSource, contextTokens: number, onEvent: (event: LoadEvent) => void): Promise<LoadedModel>;
+  pauseLoad(): Promise<void>;
+  unload(): Promise<void>;
+  loaded(): Promise<LoadedModel | undefined>;
+
+  generate(request: GenerateRequest, onEvent: (event: GenerateEvent) => void): Promise<GenerateResult>;
+  /** The answer so far stays; the request resolves with finish 'stopped'. */
+  stop(id: string): Promise<void>;
+  /** Frees a conversation's KV. */
+  forget(conversation: string): Promise<void>;
+
+  storage(): Promise<StorageReport>;
+  remove(key: string): Promise<void>;
+
+  /** Test hook: destroys the GPU device as a driver crash would. Present only with `?test-hooks`. */
+  destroyDevice?(): Promise<void>;
+}

@@ -1,0 +1,65 @@
+import type { ByteSource, FileIdentity } from '../weights/types.ts';
+
+/** The fixed grid over each file. */
+export const SHARD_BYTES = 4 * 1024 * 1024;
+
+/** One shard's verified bytes. The buffer belongs to a pool: call `release` when done, and keep no view of it. */
+export interface Shard {
+  readonly index: number;
+  /** Offset in the file. */
+  readonly offset: number;
+  /** SHARD_BYTES long, shorter only for the file's last. */
+  readonly bytes: Uint8Array;
+  release(): void;
+}
+
+export interface TransferProgress {
+  /** Of the shards asked for: bytes that are here and checked; their sum. */
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+  /** Bytes of `doneBytes` that came from the source in this run, the rest was cached. */
+  readonly fetchedBytes: number;
+  /** Damaged shards that were found and fetched again. */
+  readonly repairedShards: number;
+}
+
+/** One file seen through the cache: reads come from the store where it has them, else from the source, once. */
+export interface CachedFile {
+  readonly identity: FileIdentity;
+  readonly size: number;
+  /** Small reads (headers). Cached like all others. */
+  readRange(start: number, end: number, signal: AbortSignal): Promise<Uint8Array>;
+  /**
+   * The shards named, in ascending order, verified, from cache or source, with several reads in flight and one
+   * source request a contiguous run of missing ones. New ones are written to the store before they are yielded
+   * or while they are.
+   */
+  shards(
+    indices: readonly number[],
+    options: { readonly signal: AbortSignal; readonly onProgress?: (progress: TransferProgress) => void },
+  ): AsyncIterable<Shard>;
+  /** True when each of these shards is in the store. */
+  has(indices: readonly number[]): Promise<boolean>;
+  /** Checks the whole file's SHA-256 against the origin's when all shards are here. */
+  verifyWhole(signal: AbortSignal): Promise<'verified' | 'incomplete' | 'no-origin-hash'>;
+}
+
+export interface StoredFile {
+  readonly key: string;
+  readonly identity: FileIdentity;
+  readonly name: string;
+  readonly size: number;
+  /** Bytes kept of it. */
+  readonly keptBytes: number;
+  readonly complete: boolean;
+  readonly verified: 'origin' | 'own-hashes';
+}
+
+export interface ShardStore {
+  /** `source` may be absent (offline): then only cached shards can be read. */
+  open(identity: FileIdentity, size: number, source: ByteSource | undefined, sha256?: string): Promise<CachedFile>;
+  list(): Promise<readonly StoredFile[]>;
+  remove(key: string): Promise<void>;
+  /** What the browser allows and has promised. */
+  estimate(): Promise<{ readonly usedBytes: number; readonly quotaBytes: number; readonly persisted: boolean }>;
+}
