@@ -1,0 +1,106 @@
+import { DeviceError } from '../errors.ts';
+import { KernelCache } from './kernels.ts';
+import { Ledger } from './ledger.ts';
+
+/** How activations, keys and values lie in buffers. Arithmetic is f32 in both. */
+export type StorageType = 'f32' | 'f16';
+
+export interface GpuLimits {
+  readonly maxBindingBytes: number;
+  readonly workgroupBytes: number;
+  readonly invocations: number;
+  readonly storageBuffers: number;
+  readonly workgroupsPerDimension: number;
+}
+
+export interface GpuOptions {
+  readonly storage: 'auto' | StorageType;
+  readonly budgetBytes: number;
+}
+
+/** An opened device with its memory ledger and its kernels. `failure` resolves once, with what ended it. */
+export class Gpu {
+  readonly device: GPUDevice;
+  readonly storage: StorageType;
+  readonly limits: GpuLimits;
+  readonly ledger: Ledger;
+  readonly kernels: KernelCache;
+  readonly failure: Promise<DeviceError>;
+  readonly software: boolean;
+  #failed: DeviceError | undefined;
+  #reportFailure: (error: DeviceError) => void = () => {};
+
+  constructor(device: GPUDevice, storage: StorageType, software: boolean, budgetBytes: number) {
+    this.device = device;
+    this.storage = storage;
+    this.software = software;
+    const { limits } = device;
+    this.limits = {
+      maxBindingBytes: Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize),
+      workgroupBytes: limits.maxComputeWorkgroupStorageSize,
+      invocations: limits.maxComputeInvocationsPerWorkgroup,
+      storageBuffers: limits.maxStorageBuffersPerShaderStage,
+      workgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
+    };
+    this.ledger = new Ledger(device, budgetBytes);
+    this.kernels = new KernelCache(device);
+    this.failure = new Promise((resolve) => {
+      this.#reportFailure = resolve;
+    });
+    void device.lost.then((info) =>
+      this.#fail(new DeviceError(`The GPU was lost: ${info.message || info.reason}.`, { reason: 'lost' })),
+    );
+    device.onuncapturederror = ({ error }) => {
+      const memory = error instanceof GPUOutOfMemoryError;
+      const what = memory ? 'The GPU ran out of memory' : 'The GPU refused a command';
+      this.#fail(new DeviceError(`${what}: ${error.message}`, { reason: memory ? 'out-of-memory' : 'validation' }));
+    };
+  }
+
+  get failed(): DeviceError | undefined {
+    return this.#failed;
+  }
+
+  /** Throws what ended the device, if anything did. */
+  check(): void {
+    if (this.#failed !== undefined) throw this.#failed;
+  }
+
+  close(): void {
+    this.ledger.freeAll();
+    this.device.destroy();
+  }
+
+  #fail(error: DeviceError): void {
+    if (this.#failed !== undefined) return;
+    this.#failed = error;
+    this.#reportFailure(error);
+  }
+}
+
+/** Asks the adapter for what Shoal uses, each limit and feature only where it is listed. */
+export async function openGpu(adapter: GPUAdapter, options: GpuOptions): Promise<Gpu> {
+  const f16 = adapter.features.has('shader-f16') && options.storage !== 'f32';
+  if (options.storage === 'f16' && !f16) {
+    throw new DeviceError('This GPU has no 16-bit arithmetic (shader-f16).', { reason: 'absent' });
+  }
+  const { limits } = adapter;
+  const device = await adapter.requestDevice({
+    requiredFeatures: f16 ? ['shader-f16'] : [],
+    requiredLimits: {
+      maxBufferSize: limits.maxBufferSize,
+      maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+      maxComputeWorkgroupStorageSize: Math.min(limits.maxComputeWorkgroupStorageSize, 32 * 1024),
+      maxComputeInvocationsPerWorkgroup: Math.min(limits.maxComputeInvocationsPerWorkgroup, 1024),
+      maxComputeWorkgroupSizeX: Math.min(limits.maxComputeWorkgroupSizeX, 1024),
+    },
+  });
+  return new Gpu(device, f16 ? 'f16' : 'f32', isSoftware(adapter.info), options.budgetBytes);
+}
+
+export function isSoftware(info: GPUAdapterInfo): boolean {
+  return (
+    info.isFallbackAdapter === true ||
+    /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${info.architecture} ${info.device} ${info.description}`)
+  );
+}
