@@ -7,6 +7,8 @@ export interface Tokenizer {
   readonly eosToken: number | undefined;
   /** Tokens that end a turn: eos, eot, eom and their kin. */
   readonly endTokens: ReadonlySet<number>;
+  /** What a person should know about this vocabulary, in a sentence. */
+  readonly warning?: string;
   /**
    * @param options.addSpecial add bos/eos as the checkpoint asks
    * @param options.parseSpecial read `<|im_start|>` and the like as control tokens
