@@ -3,7 +3,10 @@ import type { ByteSource, FileIdentity } from '../weights/types.ts';
 /** The fixed grid over each file. */
 export const SHARD_BYTES = 4 * 1024 * 1024;
 
-/** One shard's verified bytes. The buffer belongs to a pool: call `release` when done, and keep no view of it. */
+/**
+ * One shard's verified bytes. The buffer belongs to a pool: call `release` when done, and keep no view of it. Hold at
+ * most two at a time: a download waits for buffers that are out.
+ */
 export interface Shard {
   readonly index: number;
   /** Offset in the file. */
@@ -19,6 +22,8 @@ export interface TransferProgress {
   readonly totalBytes: number;
   /** Bytes of `doneBytes` that came from the source in this run, the rest was cached. */
   readonly fetchedBytes: number;
+  /** Bytes of the shards now coming, not yet whole and checked: for a display that moves between shards. */
+  readonly arrivingBytes: number;
   /** Damaged shards that were found and fetched again. */
   readonly repairedShards: number;
 }
@@ -40,7 +45,11 @@ export interface CachedFile {
   ): AsyncIterable<Shard>;
   /** True when each of these shards is in the store. */
   has(indices: readonly number[]): Promise<boolean>;
-  /** Checks the whole file's SHA-256 against the origin's when all shards are here. */
+  /**
+   * Checks the whole file's SHA-256 against the origin's when all shards are here; only what a download has not
+   * hashed on its way is read again. A mismatch drops every shard of the file and throws ModelError. A hash that only
+   * a mirror told is checked too, but answers 'no-origin-hash'.
+   */
   verifyWhole(signal: AbortSignal): Promise<'verified' | 'incomplete' | 'no-origin-hash'>;
 }
 
@@ -52,14 +61,30 @@ export interface StoredFile {
   /** Bytes kept of it. */
   readonly keptBytes: number;
   readonly complete: boolean;
+  /** 'origin': the whole file's SHA-256 equals the one that the origin published. */
   readonly verified: 'origin' | 'own-hashes';
+  /** The mirror that some of it came through, while no hash of the origin has confirmed it. */
+  readonly mirror?: string;
+  /** Bytes that were kept once and are gone: evicted by the browser, or damaged and dropped. */
+  readonly lostBytes: number;
 }
 
 export interface ShardStore {
-  /** `source` may be absent (offline): then only cached shards can be read. */
+  /**
+   * `source` may be absent (offline): then only cached shards can be read.
+   * @param sha256 what the origin itself publishes for the whole file (hex); else `source.sha256` counts, as the
+   *   origin's word unless the source is a mirror.
+   * @throws ModelError when a confirmed file of this identity has another size
+   */
   open(identity: FileIdentity, size: number, source: ByteSource | undefined, sha256?: string): Promise<CachedFile>;
   list(): Promise<readonly StoredFile[]>;
+  /** Frees all records of a file. */
   remove(key: string): Promise<void>;
   /** What the browser allows and has promised. */
   estimate(): Promise<{ readonly usedBytes: number; readonly quotaBytes: number; readonly persisted: boolean }>;
+  /**
+   * Asks the browser not to evict. 'ask-window': browsers have `navigator.storage.persist` in windows only, so the
+   * page has to call it; `estimate().persisted` then tells the result here.
+   */
+  requestPersistence(): Promise<'granted' | 'denied' | 'ask-window'>;
 }

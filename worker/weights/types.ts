@@ -19,6 +19,8 @@ export interface ByteSource {
   readonly size: number;
   /** SHA-256 that the origin publishes for the whole file (hex), where it does. */
   readonly sha256?: string;
+  /** Address of the mirror that the bytes, and `sha256`, come from when it is not the identity's own origin. */
+  readonly mirror?: string;
   read(start: number, end: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
 
@@ -30,7 +32,18 @@ export type GgufScalar = number | bigint | boolean | string;
  * Arrays: numbers come as typed arrays (or number[]/bigint arrays when 64-bit); strings as `StringTable`, which keeps
  * UTF-8 in one buffer, since a vocabulary of 150,000 JS strings costs tens of MiB.
  */
-export type GgufArray = Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array | BigInt64Array | BigUint64Array | Uint16Array | Int16Array | Int8Array | StringTable;
+export type GgufArray =
+  | Float32Array
+  | Float64Array
+  | Int32Array
+  | Uint32Array
+  | Uint8Array
+  | BigInt64Array
+  | BigUint64Array
+  | Uint16Array
+  | Int16Array
+  | Int8Array
+  | StringTable;
 export interface StringTable {
   readonly length: number;
   /** UTF-8 of entry i, a view. */
