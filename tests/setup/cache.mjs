@@ -1,11 +1,10 @@
 // @ts-check
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { exclusively as lockExclusively } from '../../signaling/lock.mjs';
 
-const LOCK_POLL_MS = 500;
 const COMPLETE = '.complete';
 
 /** The folder that holds package.json. */
@@ -17,21 +16,14 @@ export function cacheFolder() {
 }
 
 /**
- * Runs `action` while no other process runs one of the same name; a lock whose owner died is taken over.
+ * Runs `action` while no other process runs one of the same name.
  * @template T
  * @param {string} name
  * @param {() => Promise<T>} action
  * @returns {Promise<T>}
  */
-export async function exclusively(name, action) {
-  const lock = path.join(cacheFolder(), `${name}.lock`);
-  await mkdir(cacheFolder(), { recursive: true });
-  while (!(await acquire(lock))) await sleep(LOCK_POLL_MS);
-  try {
-    return await action();
-  } finally {
-    await rm(lock, { force: true });
-  }
+export function exclusively(name, action) {
+  return lockExclusively(path.join(cacheFolder(), `${name}.lock`), action);
 }
 
 /**
@@ -55,34 +47,4 @@ export async function fetchOnce(name, fill) {
     await rename(partial, folder);
     return folder;
   });
-}
-
-/** @param {string} lock */
-async function acquire(lock) {
-  try {
-    await writeFile(lock, String(process.pid), { flag: 'wx' });
-    return true;
-  } catch (error) {
-    if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EEXIST') throw error;
-  }
-  if (!ownerIsAlive(lock)) await rm(lock, { force: true });
-  return false;
-}
-
-/** @param {string} lock */
-function ownerIsAlive(lock) {
-  let owner;
-  try {
-    owner = Number(readFileSync(lock, 'utf8'));
-  } catch {
-    return false;
-  }
-  // the owner creates the file first and writes its id a moment later
-  if (owner === 0) return true;
-  try {
-    process.kill(owner, 0);
-    return true;
-  } catch (error) {
-    return /** @type {NodeJS.ErrnoException} */ (error).code === 'EPERM';
-  }
 }

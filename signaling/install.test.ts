@@ -1,0 +1,105 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { missingPackages, nodeTooOld } from './install.mjs';
+import { exclusively } from './lock.mjs';
+import { parseOptions } from './options.mjs';
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(path.join(os.tmpdir(), 'shoal-install-'));
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+describe('Node', () => {
+  it.each(['18.20.4', '20.18.1', '21.7.0', '22.11.0'])('%s is too old, said with what to do', (version) => {
+    expect(nodeTooOld(version)).toContain('https://nodejs.org');
+  });
+  it.each(['20.19.0', '20.20.2', '22.12.0', '24.1.0'])('%s serves', (version) => {
+    expect(nodeTooOld(version)).toBeUndefined();
+  });
+});
+
+describe('what is missing', () => {
+  const lock = {
+    packages: {
+      '': { version: '0.1.0' },
+      'node_modules/lit': { version: '3.0.0' },
+      'node_modules/webgpu': { version: '1.0.0', dev: true },
+      'node_modules/other-platform': { version: '1.0.0', optional: true },
+    },
+  };
+  async function install(name: string): Promise<void> {
+    await mkdir(path.join(root, 'node_modules', name), { recursive: true });
+    await writeFile(path.join(root, 'node_modules', name, 'package.json'), '{}');
+  }
+
+  it('is everything in a fresh clone, yet for a user no tool of the tests', async () => {
+    await writeFile(path.join(root, 'package-lock.json'), JSON.stringify(lock));
+    expect(missingPackages(root, { dev: false })).toEqual(['lit']);
+    expect(missingPackages(root, { dev: true })).toEqual(['lit', 'webgpu']);
+  });
+
+  it('is nothing once installed, and again what was updated or deleted', async () => {
+    await install('lit');
+    await writeFile(path.join(root, 'package-lock.json'), JSON.stringify(lock));
+    await writeFile(path.join(root, 'node_modules/.package-lock.json'), JSON.stringify(lock));
+    expect(missingPackages(root, { dev: false })).toEqual([]);
+    expect(missingPackages(root, { dev: true })).toEqual(['webgpu']);
+    const newer = JSON.stringify(lock).replace('3.0.0', '3.0.1');
+    await writeFile(path.join(root, 'package-lock.json'), newer);
+    expect(missingPackages(root, { dev: false })).toEqual(['lit']);
+  });
+});
+
+describe('two at once', () => {
+  it('take turns, and a lock of a dead process is taken over', async () => {
+    const lockFile = path.join(root, 'a.lock');
+    // no process has an id beyond the largest that Linux gives
+    await writeFile(lockFile, '99999999');
+    const order: string[] = [];
+    const turn = (name: string) =>
+      exclusively(lockFile, async () => {
+        order.push(`${name} begins`);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        order.push(`${name} ends`);
+      });
+    await Promise.all([turn('a'), turn('b')]);
+    const first = order[0]?.[0];
+    expect(order[1]).toBe(`${first} ends`);
+    expect(order).toHaveLength(4);
+  });
+});
+
+describe('the command line', () => {
+  it('is read with its defaults', () => {
+    expect(parseOptions([])).toEqual({
+      port: 8420,
+      portWasGiven: false,
+      origins: [],
+      starter: false,
+      dev: false,
+      help: false,
+    });
+    expect(
+      parseOptions(['--origin', 'https://a.example/', '--starter', '--port', '0', '--models', root]),
+    ).toMatchObject({
+      port: 0,
+      portWasGiven: true,
+      origins: ['https://a.example'],
+      starter: true,
+      models: root,
+    });
+  });
+
+  it.each([
+    [['--port', 'x'], '--port x'],
+    [['--port', '70000'], '65535'],
+    [['--models', '/no/such/folder'], 'there is no folder'],
+    [['--origin', 'example.org'], 'https://example.org'],
+    [['--nonsense'], '--nonsense'],
+  ])('%j is refused in plain words', (args, words) => {
+    expect(() => parseOptions(args)).toThrow(words);
+  });
+});
