@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs';
-import { open, readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createTokenizer } from '../../worker/text/tokenizer.ts';
-import { readGgufHeader } from '../../worker/weights/gguf.ts';
-import type { Metadata } from '../../worker/weights/types.ts';
+import { metadataOf } from './gguf-metadata.ts';
 import { ensureLlamaModels } from './llama-sources.ts';
 
 /** Vocabularies of kinds that Shoal refuses by name. */
@@ -31,14 +30,14 @@ describe.skipIf('skipped' in models)(
       const kind = OUT_OF_SCOPE[name];
       if (kind) {
         test(`${name} is refused by name: ${kind}`, async () => {
-          const metadata = await metadataOf(file);
+          const metadata = await metadataOf(path.join(folder, file));
           expect(() => createTokenizer(metadata)).toThrow(String(metadata.get('tokenizer.ggml.model')));
         });
         continue;
       }
       if (!existsSync(path.join(folder, `${file}.inp`))) {
         test(`${name} has no vectors; text comes back from its tokens`, async () => {
-          const tokenizer = createTokenizer(await metadataOf(file));
+          const tokenizer = createTokenizer(await metadataOf(path.join(folder, file)));
           for (const text of await inputsOf('ggml-vocab-gpt-2.gguf')) {
             const tokens = tokenizer.encode(text, { addSpecial: false, parseSpecial: false });
             expect(tokenizer.decode(tokens)).toBe(text);
@@ -47,7 +46,7 @@ describe.skipIf('skipped' in models)(
         continue;
       }
       test(`${name} gives the tokens of every vector`, async () => {
-        const tokenizer = createTokenizer(await metadataOf(file));
+        const tokenizer = createTokenizer(await metadataOf(path.join(folder, file)));
         const inputs = await inputsOf(file);
         const outputs = linesOf(await readFile(path.join(folder, `${file}.out`), 'utf8'), '\n');
         expect(outputs).toHaveLength(inputs.length);
@@ -74,19 +73,4 @@ async function inputsOf(file: string): Promise<string[]> {
 function linesOf(text: string, separator: string): string[] {
   const lines = text.split(separator);
   return lines.at(-1) === '' ? lines.slice(0, -1) : lines;
-}
-
-async function metadataOf(file: string): Promise<Metadata> {
-  const handle = await open(path.join(folder, file));
-  try {
-    const { size } = await handle.stat();
-    const read = async (start: number, end: number) => {
-      const bytes = new Uint8Array(end - start);
-      await handle.read(bytes, 0, end - start, start);
-      return bytes;
-    };
-    return (await readGgufHeader(read, size, new AbortController().signal)).metadata;
-  } finally {
-    await handle.close();
-  }
 }

@@ -71,6 +71,7 @@ export function createTokenizer(metadata: Metadata): Tokenizer {
     bosToken: bos,
     eosToken: eos,
     endTokens: end,
+    addsBos: addBos,
     ...(kind.warning === undefined ? {} : { warning: kind.warning }),
     encode(text, { addSpecial, parseSpecial }) {
       const output: number[] = [];

@@ -7,6 +7,8 @@ export interface Tokenizer {
   readonly eosToken: number | undefined;
   /** Tokens that end a turn: eos, eot, eom and their kin. */
   readonly endTokens: ReadonlySet<number>;
+  /** Whether `encode` puts the beginning token first where it may add special tokens. */
+  readonly addsBos?: boolean;
   /** What a person should know about this vocabulary, in a sentence. */
   readonly warning?: string;
   /**
