@@ -121,9 +121,11 @@ describe.skipIf(process.platform === 'win32')('fetching', () => {
     );
     const one = starter();
     expect((await one.state()).state).toBe('absent');
-    const [first, second] = await Promise.all([one.fetch(), one.fetch()]);
+    const both = Promise.all([one.fetch(), one.fetch()]);
+    expect((await one.state()).state).toBe('fetching');
+    const [first, second] = await both;
     expect(first).toBe(second);
-    expect(first.state).toBe('ready');
+    expect(first).toMatchObject({ state: 'ready', doneBytes: content.length, file: 'tiny.gguf' });
     expect(await readdir(one.folder)).toEqual(['tiny.gguf']);
     expect((await readFile(path.join(one.folder, 'tiny.gguf'))).equals(content)).toBe(true);
     expect((await starter().state()).state).toBe('ready');

@@ -29,8 +29,10 @@ export const SMOLLM2: StarterModel = {
 export interface StarterState {
   readonly state: 'absent' | 'fetching' | 'ready' | 'failed';
   readonly message: string;
-  /** Bytes that arrived; 0 unless fetching. */
+  /** Bytes that arrived. */
   readonly doneBytes: number;
+  /** Its name in the folder of models, once ready. */
+  readonly file?: string;
 }
 
 const FETCH_TIMEOUT_MS = 15 * 60_000;
@@ -71,12 +73,12 @@ export class Starter {
   }
 
   async #run(): Promise<StarterState> {
-    if (await this.#isHere()) {
-      this.#state = readyState(this.#model);
-      return this.#state;
-    }
     this.#state = { state: 'fetching', message: 'looking for uv or pip', doneBytes: 0 };
     try {
+      if (await this.#isHere()) {
+        this.#state = readyState(this.#model);
+        return this.#state;
+      }
       await mkdir(this.folder, { recursive: true });
       await this.#fetchWithAnyTool();
       this.#state = readyState(this.#model);
@@ -172,7 +174,7 @@ export class Starter {
 }
 
 function readyState(model: StarterModel): StarterState {
-  return { state: 'ready', message: `${model.file}: ${model.note}`, doneBytes: model.bytes };
+  return { state: 'ready', message: `${model.file}: ${model.note}`, doneBytes: model.bytes, file: model.file };
 }
 
 function sizeMessage(model: StarterModel, bytes: number): string {
