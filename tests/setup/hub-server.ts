@@ -26,7 +26,7 @@ export interface HubSetup {
   readonly lfs?: boolean;
 }
 
-/** What goes wrong with requests of one kind; faults are tried in order, each at most `times` times. */
+/** What goes wrong with requests of one kind: the first fault that fits, `times` times (without it: every time). */
 export interface HubFault {
   readonly on: 'api' | 'resolve' | 'lfs' | 'cdn';
   times?: number;

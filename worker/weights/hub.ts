@@ -218,7 +218,7 @@ export function parseRepository(text: string, baseUrl?: string): RepositoryRefer
   if (address?.[1] && address[2] && hosts.has(address[1].toLowerCase())) path = address[2];
   else if (path.includes('://')) return undefined;
   const [owner, named, kind, revision, ...rest] = (path.split(/[?#]/)[0] ?? '').replace(/\/+$/, '').split('/');
-  const repository = `${owner}/${named?.split(':')[0]}`;
+  const repository = `${owner}/${named?.split(':')[0] ?? ''}`;
   if (!isRepository(repository)) return undefined;
   if (kind === undefined) return { repository };
   if (!['tree', 'blob', 'resolve'].includes(kind) || !revision) return undefined;
