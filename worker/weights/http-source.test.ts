@@ -261,7 +261,7 @@ describe('a file at an address', () => {
     const error = await failure(open(busy.url));
     expect(error).toBeInstanceOf(RetryError);
     expect(error).toMatchObject({ details: { status: 429, retryAfterMs: 240_000 } });
-    expect(error.message).toMatch(/Try again in 240 s/);
+    expect(error.message).toMatch(/Try again in 4 minutes/);
     expect(busy.log).toHaveLength(1);
   });
 

@@ -128,8 +128,10 @@ export function asHubError(hub: Hub, error: unknown): unknown {
   const away = details.unreachable === true || details.cors === true || details.mixedContent === true;
   const down = error instanceof RetryError && typeof details.status === 'number' && details.status >= 500;
   if (!away && !down) return error;
-  const what = away ? `${hub.base.host} cannot be reached from here. ` : '';
-  const message = details.offline === true ? error.message : `${what}${error.message}`;
+  const message =
+    details.cors === true
+      ? `${hub.base.host} answers, but not to this page: it is a mirror that does not allow it (CORS), or this network stands between.`
+      : error.message;
   return new RetryError(
     `${message} Until then: a model from the server's folder, a file of this device, or what is already here.`,
     { ...details, hubUnreachable: true },

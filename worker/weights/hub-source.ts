@@ -116,6 +116,8 @@ class TokenReader {
   readonly #size: number;
   readonly #sha256: string | undefined;
   #signed: SignedAddress | undefined;
+  /** Whether the hub turned out to hide its redirects and to have no LFS API. */
+  #redirectsOnly = false;
 
   constructor(hub: Hub, repository: string, address: string, size: number, sha256: string | undefined) {
     this.#hub = hub;
@@ -133,6 +135,7 @@ class TokenReader {
       await discard(response);
     }
     this.#signed = undefined;
+    if (this.#redirectsOnly) return this.#follow(exchange, range);
     return this.#ask(exchange, range);
   }
 
@@ -144,7 +147,7 @@ class TokenReader {
       if (!isRedirect(response)) return response;
       await discard(response);
       const next = redirectTarget(response, address);
-      if (next === undefined) return this.#askHidden(exchange, init, range);
+      if (next === undefined) return this.#askHidden(exchange, range);
       if (new URL(next).origin !== this.#hub.base.origin) {
         this.#signed = signedByRedirect(next);
         return sendAnonymously(exchange, next, range);
@@ -155,12 +158,17 @@ class TokenReader {
   }
 
   /** The redirect's target cannot be read. */
-  async #askHidden(exchange: Exchange, init: RequestInit, range: string): Promise<Response> {
+  async #askHidden(exchange: Exchange, range: string): Promise<Response> {
     this.#signed = this.#sha256
       ? await signedByLfs(this.#hub, exchange, this.#repository, this.#sha256, this.#size)
       : undefined;
     if (this.#signed) return sendAnonymously(exchange, this.#signed.address, range);
-    const followed = sendWithTokenFollowing(this.#hub, exchange, this.#address, init);
+    this.#redirectsOnly = true;
+    return this.#follow(exchange, range);
+  }
+
+  async #follow(exchange: Exchange, range: string): Promise<Response> {
+    const followed = sendWithTokenFollowing(this.#hub, exchange, this.#address, { headers: { range } });
     if (followed) return followed;
     throw new PersonError(
       `${this.#hub.base.host} gives this file only by a redirect, along which this browser would send the access token. Update the browser, or download the file there and pick it from this device.`,

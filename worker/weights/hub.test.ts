@@ -260,7 +260,11 @@ describe('a file of a hub', () => {
   it('that is gated on a hub without the LFS API follows the redirect where the engine drops the header', async () => {
     const server = await start({ ...gated, lfs: false });
     engineDropsAuthorization(true);
-    expect(isModel(await readAll(await source(server, { token: TOKEN })))).toBe(true);
+    const from = await source(server, { token: TOKEN });
+    expect(isModel(await readAll(from))).toBe(true);
+    expect(isModel(await readAll(from))).toBe(true);
+    const asked = server.requests.filter(({ method, path }) => method === 'POST' && path.includes('batch'));
+    expect(asked).toHaveLength(1);
     expectTokenAtHubAlone(server);
   });
 

@@ -222,7 +222,7 @@ export class Patience {
         ...status,
       });
     }
-    const when = error.waitMs === undefined ? 'Try again later.' : `Try again in ${Math.ceil(waitMs / 1000)} s.`;
+    const when = error.waitMs === undefined ? 'Try again later.' : `Try again in ${waitFor(waitMs)}.`;
     const details = error.waitMs === undefined ? status : { ...status, retryAfterMs: waitMs };
     return new RetryError(`${sentence(error.message)} ${when}`, details);
   }
@@ -276,6 +276,10 @@ async function whyNoAnswer(
   } finally {
     exchange.close();
   }
+}
+
+function waitFor(ms: number): string {
+  return ms > 120_000 ? `${Math.ceil(ms / 60_000)} minutes` : `${Math.ceil(ms / 1000)} s`;
 }
 
 function sentence(text: string): string {
