@@ -331,7 +331,7 @@ it('waits are read from Retry-After and RateLimit', () => {
 });
 
 describe("the server's folder", () => {
-  const list = [{ name: 'sub/my model.gguf', size: content.length, etag: '"one"' }];
+  const list = [{ name: 'sub/my model.gguf', size: content.length, etag: '"one"', note: 'to try' }];
 
   it('lists its models and reads them without another question', async () => {
     const paths: string[] = [];

@@ -54,6 +54,8 @@ export interface ServerFile {
   readonly name: string;
   readonly size: number;
   readonly etag: string;
+  /** What the server says of it, for people. */
+  readonly note?: string;
 }
 
 /** A file of the app's own server, as its list describes it. `base` is the app's address. */
@@ -125,7 +127,10 @@ function serverFiles(text: string): readonly ServerFile[] {
   if (!Array.isArray(list)) throw new ModelError("The app's server sent a list of models that cannot be read.");
   return list.filter(
     (file): file is ServerFile =>
-      typeof file?.name === 'string' && Number.isSafeInteger(file.size) && typeof file.etag === 'string',
+      typeof file?.name === 'string' &&
+      Number.isSafeInteger(file.size) &&
+      typeof file.etag === 'string' &&
+      (file.note === undefined || typeof file.note === 'string'),
   );
 }
 
