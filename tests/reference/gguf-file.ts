@@ -65,26 +65,31 @@ export async function readRange(file: FileHandle, start: number, end: number): P
 export function parseGguf(bytes: Uint8Array): GgufFile {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let at = 0;
-  const u32 = () => view.getUint32((at += 4) - 4, true);
-  const u64 = () => Number(view.getBigUint64((at += 8) - 8, true));
+  const take = (length: number) => {
+    at += length;
+    return at - length;
+  };
+  const u32 = () => view.getUint32(take(4), true);
+  const u64 = () => Number(view.getBigUint64(take(8), true));
   const text = () => {
     const length = u64();
     if (at + length > bytes.length) throw new RangeError('a string ends after the bytes');
-    return new TextDecoder().decode(bytes.subarray(at, (at += length)));
+    const from = take(length);
+    return new TextDecoder().decode(bytes.subarray(from, at));
   };
   const scalars: Record<number, () => GgufValue> = {
-    0: () => view.getUint8(at++),
-    1: () => view.getInt8(at++),
-    2: () => view.getUint16((at += 2) - 2, true),
-    3: () => view.getInt16((at += 2) - 2, true),
+    0: () => view.getUint8(take(1)),
+    1: () => view.getInt8(take(1)),
+    2: () => view.getUint16(take(2), true),
+    3: () => view.getInt16(take(2), true),
     4: u32,
-    5: () => view.getInt32((at += 4) - 4, true),
-    6: () => view.getFloat32((at += 4) - 4, true),
-    7: () => view.getUint8(at++) !== 0,
+    5: () => view.getInt32(take(4), true),
+    6: () => view.getFloat32(take(4), true),
+    7: () => view.getUint8(take(1)) !== 0,
     [STRING]: text,
-    10: () => view.getBigUint64((at += 8) - 8, true),
-    11: () => view.getBigInt64((at += 8) - 8, true),
-    12: () => view.getFloat64((at += 8) - 8, true),
+    10: () => view.getBigUint64(take(8), true),
+    11: () => view.getBigInt64(take(8), true),
+    12: () => view.getFloat64(take(8), true),
   };
   const value = (type: number): GgufValue => {
     if (type === ARRAY) {

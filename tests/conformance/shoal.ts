@@ -1,0 +1,148 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import type { SamplerSettings } from '../../worker/api.ts';
+import { Engine } from '../../worker/generation/engine.ts';
+import { scoreTokens } from '../../worker/generation/score.ts';
+import { type Gpu, openGpu } from '../../worker/gpu/device.ts';
+import { KERNEL_SIZES } from '../../worker/models/kernel-sizes.ts';
+import { loadStage, type ShardReader } from '../../worker/models/load.ts';
+import { type ModelSpec, readModelSpec, wholeModel } from '../../worker/models/spec.ts';
+import type { Stage } from '../../worker/models/stage.ts';
+import { planStage, type StageShape } from '../../worker/planner/memory.ts';
+import { SHARD_BYTES } from '../../worker/shards/types.ts';
+import { readGgufHeader } from '../../worker/weights/gguf.ts';
+import { readRange } from '../reference/gguf-file.ts';
+import { openNodeGpu } from '../setup/node-gpu.ts';
+import type { Storage } from './compare.ts';
+import type { EngineUnderTest } from './engine.ts';
+
+const CONTEXT_TOKENS = 512;
+/** Rows of a step that want logits: what scoring takes at most. */
+const MAX_LOGIT_ROWS = 64;
+const BUDGET_BYTES = 8 * 2 ** 30;
+const CONVERSATION = 'conformance';
+const GREEDY = {
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  repetitionPenalty: 1,
+  frequencyPenalty: 0,
+  presencePenalty: 0,
+  seed: 0,
+} satisfies SamplerSettings;
+
+/** Shoal's engine on this process' GPU, one device for each storage. */
+export class Shoal {
+  /** What this adapter can store activations in. */
+  readonly storages: readonly Storage[];
+  readonly #adapters: GPU;
+  readonly #gpus = new Map<Storage, Gpu>();
+
+  private constructor(adapters: GPU, storages: readonly Storage[]) {
+    this.#adapters = adapters;
+    this.storages = storages;
+  }
+
+  /** A reason where this machine has no GPU and no software driver can be had. */
+  static async start(): Promise<Shoal | { readonly skipped: string }> {
+    try {
+      const adapters = await openNodeGpu({ backend: 'vulkan' });
+      const adapter = await adapters.requestAdapter();
+      if (!adapter) return { skipped: 'WebGPU finds no adapter in Node' };
+      return new Shoal(adapters, adapter.features.has('shader-f16') ? ['f32', 'f16'] : ['f32']);
+    } catch (error) {
+      return { skipped: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  /** @param mutate changes what the engine knows of the model: a fault on purpose */
+  async open(path: string, storage: Storage, mutate = (spec: ModelSpec) => spec): Promise<EngineUnderTest> {
+    const gpu = await this.#gpu(storage);
+    const file = await open(path);
+    const { signal } = new AbortController();
+    try {
+      const { size } = await file.stat();
+      const checkpoint = await readGgufHeader((start, end) => readRange(file, start, end), size, signal);
+      const spec = mutate(readModelSpec(checkpoint));
+      const range = wholeModel(spec);
+      const shape: StageShape = {
+        contextTokens: CONTEXT_TOKENS,
+        sessions: 1,
+        slots: 1,
+        maxRows: MAX_LOGIT_ROWS,
+        maxLogitRows: MAX_LOGIT_ROWS,
+        storage,
+      };
+      const plan = planStage(spec, range, checkpoint.tensors, shape, KERNEL_SIZES);
+      const reader = fileShards(file, size);
+      return new ShoalModel(await loadStage({ gpu, spec, range, plan, checkpoint, reader, signal }));
+    } finally {
+      await file.close();
+    }
+  }
+
+  close(): void {
+    for (const gpu of this.#gpus.values()) gpu.close();
+    this.#gpus.clear();
+  }
+
+  async #gpu(storage: Storage): Promise<Gpu> {
+    const opened = this.#gpus.get(storage);
+    if (opened) return opened;
+    const adapter = await this.#adapters.requestAdapter();
+    if (!adapter) throw new Error('WebGPU finds no adapter any more');
+    const gpu = await openGpu(adapter, { storage, budgetBytes: BUDGET_BYTES });
+    this.#gpus.set(storage, gpu);
+    return gpu;
+  }
+}
+
+class ShoalModel implements EngineUnderTest {
+  readonly #stage: Stage;
+
+  constructor(stage: Stage) {
+    this.#stage = stage;
+  }
+
+  logits(tokens: readonly number[], rowsAStep = MAX_LOGIT_ROWS): Promise<Float32Array[]> {
+    return scoreTokens(this.#stage, tokens, rowsAStep);
+  }
+
+  async greedy(prompt: readonly number[], count: number): Promise<number[]> {
+    const tokens: number[] = [];
+    const engine = new Engine(this.#stage, CONTEXT_TOKENS, 1);
+    try {
+      await engine.generate({
+        conversation: CONVERSATION,
+        tokens: prompt,
+        sampler: GREEDY,
+        maxTokens: count,
+        onToken: ({ token }) => {
+          tokens.push(token);
+          return false;
+        },
+        signal: new AbortController().signal,
+      });
+    } finally {
+      engine.close();
+    }
+    return tokens;
+  }
+
+  async close(): Promise<void> {
+    this.#stage.free();
+  }
+}
+
+/** A file on disk in place of the cache. */
+function fileShards(file: FileHandle, size: number): ShardReader {
+  return {
+    async *shards(indices) {
+      for (const index of indices) {
+        const offset = index * SHARD_BYTES;
+        const bytes = await readRange(file, offset, Math.min(size, offset + SHARD_BYTES));
+        yield { offset, bytes, release: () => {} };
+      }
+    },
+  };
+}

@@ -1,0 +1,56 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { LlamaReference } from '../reference/llama.ts';
+import { cachedF32Twin } from '../reference/to-f32.ts';
+import { failuresOf, type Storage, TOLERANCES } from './compare.ts';
+import { conform, scoreReference } from './conform.ts';
+import { textSequences } from './sequences.ts';
+import { Shoal } from './shoal.ts';
+
+const PROMPTS = [
+  'The capital of France is',
+  '<|im_start|>user\nName three colors of the rainbow.<|im_end|>\n<|im_start|>assistant\n',
+  'def fibonacci(n):',
+];
+const ANSWER_TOKENS = 64;
+
+const model = path.join(process.env.SHOAL_TEST_MODELS ?? '', 'SmolLM2-135M-Instruct.Q4_1.gguf');
+const present = process.env.SHOAL_TEST_MODELS !== undefined && existsSync(model);
+const absent = { skipped: 'SHOAL_TEST_MODELS names no folder with SmolLM2' };
+const shoal = present ? await Shoal.start() : absent;
+const reference = 'skipped' in shoal ? shoal : await LlamaReference.start();
+const reason = 'skipped' in reference ? ` (skipped: ${reference.skipped})` : '';
+
+describe.skipIf(reason !== '')(`SmolLM2${reason}`, async () => {
+  if (!(shoal instanceof Shoal) || !(reference instanceof LlamaReference)) return;
+  await reference.open(await cachedF32Twin(model));
+
+  it('answers three prompts in f32 with the very tokens of exact arithmetic', async () => {
+    const engine = await shoal.open(model, 'f32');
+    try {
+      for (const prompt of PROMPTS) {
+        const tokens = await reference.tokenize(prompt);
+        const wanted = await reference.greedy(tokens, ANSWER_TOKENS);
+        const said = await engine.greedy(tokens, wanted.length);
+        expect(await reference.detokenize(said)).toBe(await reference.detokenize(wanted));
+        expect(said).toEqual(wanted);
+      }
+    } finally {
+      await engine.close();
+    }
+  });
+
+  it.each(shoal.storages)('conforms on real text, teacher-forced, in %s', async (storage: Storage) => {
+    const sequences = await textSequences((text) => reference.tokenize(text));
+    const wanted = await scoreReference(reference, sequences);
+    const comparison = await conform(await shoal.open(model, storage), wanted, sequences, storage);
+    expect(comparison.positions).toBeGreaterThanOrEqual(192);
+    expect(failuresOf(comparison, TOLERANCES[storage])).toEqual([]);
+  });
+});
+
+afterAll(async () => {
+  if (reference instanceof LlamaReference) await reference.close();
+  if (shoal instanceof Shoal) shoal.close();
+});
