@@ -20,6 +20,13 @@ export default defineConfig({
   },
   server: { fs: { allow: [root] } },
   plugins: [
+    {
+      // the service worker's plugin also runs after a failed build, and its own error would hide the first
+      name: 'shoal-first-error',
+      buildEnd(error) {
+        if (error) console.error(error.message);
+      },
+    },
     VitePWA({
       registerType: 'prompt',
       // web/ registers it, so that the page can offer the update

@@ -34,8 +34,10 @@ export async function ensureBuilt(root) {
     const aside = path.join(root, '.cache/dist.partial');
     await rm(aside, { recursive: true, force: true });
     await mkdir(aside, { recursive: true });
-    await buildApp(root, path.join(aside, 'app'));
-    await buildServer(root, path.join(aside, 'server'));
+    await asProduction(async () => {
+      await buildApp(root, path.join(aside, 'app'));
+      await buildServer(root, path.join(aside, 'server'));
+    });
     await writeFile(path.join(aside, 'stamp'), stamp);
     await rm(dist, { recursive: true, force: true });
     await rename(aside, dist);
@@ -66,6 +68,21 @@ export async function buildServer(root, outDir) {
     logLevel: 'warn',
     build: { ssr: true, target: 'node20', outDir, emptyOutDir: true, rolldownOptions: { input: entry } },
   });
+}
+
+/**
+ * Test runners set NODE_ENV to `test`, by which Vite would take the libraries' development versions.
+ * @param {() => Promise<void>} build
+ */
+async function asProduction(build) {
+  const before = process.env.NODE_ENV;
+  process.env.NODE_ENV = 'production';
+  try {
+    await build();
+  } finally {
+    if (before === undefined) delete process.env.NODE_ENV;
+    else process.env.NODE_ENV = before;
+  }
 }
 
 /**
