@@ -1,0 +1,117 @@
+import { InternalError } from '../errors.ts';
+import type { Gpu } from './device.ts';
+
+/** What the GPU needs to know of a tensor format: its planes, and the snippet that reads them. */
+export interface TensorFormat {
+  readonly name: string;
+  /** Path of the shader snippet, which binds the planes from binding 0 on and declares `load_unit` and `load_eight`. */
+  readonly snippet: string;
+  readonly planes: readonly { readonly name: string; rowBytes(cols: number): number }[];
+}
+
+/** Rows [rowStart, rowStart + rows) of a tensor: a buffer for each plane of its format. */
+export interface TensorPart {
+  readonly rowStart: number;
+  readonly rows: number;
+  readonly planes: readonly GPUBuffer[];
+}
+
+/** A weight matrix on the GPU. It has one part, or several where one binding or one grid would be too small for it. */
+export interface GpuTensor {
+  readonly format: TensorFormat;
+  readonly rows: number;
+  readonly cols: number;
+  readonly parts: readonly TensorPart[];
+}
+
+/** Parts start at multiples of this many rows, so that no vector or tile of outputs crosses two of them. */
+const PART_ROWS = 64;
+/** The least rows that a workgroup of any kernel takes: with this many no grid gets too large. */
+const ROWS_PER_WORKGROUP = 4;
+
+/** GPUBufferUsage, whose global object is absent in some test environments. */
+const COPY_SRC = 0x4;
+const COPY_DST = 0x8;
+const STORAGE = 0x80;
+
+/**
+ * Zeroed buffers for a tensor of `rows` x `cols` weights.
+ * @throws MemoryError when the budget would be passed; nothing is kept then
+ */
+export function allocateTensor(
+  gpu: Pick<Gpu, 'ledger' | 'limits'>,
+  label: string,
+  format: TensorFormat,
+  rows: number,
+  cols: number,
+): GpuTensor {
+  const parts: TensorPart[] = [];
+  const tensor: GpuTensor = { format, rows, cols, parts };
+  const most = rowsPerPart(gpu, label, format, cols);
+  try {
+    for (let rowStart = 0; rowStart < rows; rowStart += most) {
+      const partRows = Math.min(most, rows - rowStart);
+      const planes: GPUBuffer[] = [];
+      parts.push({ rowStart, rows: partRows, planes });
+      for (const plane of format.planes) {
+        const bytes = partRows * plane.rowBytes(cols);
+        planes.push(gpu.ledger.buffer(`${label} ${plane.name}`, bytes, 'weights', STORAGE | COPY_DST | COPY_SRC));
+      }
+    }
+  } catch (error) {
+    freeTensor(gpu, tensor);
+    throw error;
+  }
+  return tensor;
+}
+
+/** Most rows of a part on this device. */
+function rowsPerPart(gpu: Pick<Gpu, 'limits'>, label: string, format: TensorFormat, cols: number): number {
+  const { maxBindingBytes, workgroupsPerDimension } = gpu.limits;
+  const widest = Math.max(...format.planes.map((plane) => plane.rowBytes(cols)));
+  const most = Math.min(Math.floor(maxBindingBytes / widest), workgroupsPerDimension * ROWS_PER_WORKGROUP);
+  if (most < PART_ROWS) {
+    throw new InternalError(
+      `${PART_ROWS} rows of ${label} take ${widest * PART_ROWS} bytes; one binding of this GPU holds ${maxBindingBytes}.`,
+    );
+  }
+  return most - (most % PART_ROWS);
+}
+
+/** Writes repacked rows [firstRow, firstRow + rows), one array a plane, wherever in the parts they belong. */
+export function uploadRows(
+  gpu: Pick<Gpu, 'device'>,
+  tensor: GpuTensor,
+  firstRow: number,
+  rows: number,
+  planes: readonly Uint8Array<ArrayBuffer>[],
+): void {
+  if (firstRow < 0 || firstRow + rows > tensor.rows) {
+    throw new InternalError(`Rows ${firstRow} to ${firstRow + rows} of a tensor of ${tensor.rows} were uploaded.`);
+  }
+  for (const part of tensor.parts) {
+    const start = Math.max(firstRow, part.rowStart);
+    const end = Math.min(firstRow + rows, part.rowStart + part.rows);
+    if (start >= end) continue;
+    for (const [i, buffer] of part.planes.entries()) {
+      const stride = tensor.format.planes[i]?.rowBytes(tensor.cols) ?? 0;
+      const source = planes[i];
+      if (source === undefined || source.byteLength < rows * stride) {
+        throw new InternalError(
+          `${rows} rows of ${buffer.label} take ${rows * stride} bytes; ${source?.byteLength ?? 0} were given.`,
+        );
+      }
+      gpu.device.queue.writeBuffer(
+        buffer,
+        (start - part.rowStart) * stride,
+        source,
+        (start - firstRow) * stride,
+        (end - start) * stride,
+      );
+    }
+  }
+}
+
+export function freeTensor(gpu: Pick<Gpu, 'ledger'>, tensor: GpuTensor): void {
+  for (const part of tensor.parts) for (const buffer of part.planes) gpu.ledger.free(buffer);
+}
