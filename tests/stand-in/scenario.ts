@@ -1,0 +1,52 @@
+import type { DeviceProblem } from '../../worker/api.ts';
+
+/** How the stand-in worker behaves; a test says it in the page's address. */
+export interface Scenario {
+  readonly problems: readonly DeviceProblem[];
+  /** Complete files that are kept from the start. */
+  readonly kept: boolean;
+  /** A file of which a part is kept. */
+  readonly partly: boolean;
+  readonly hub: 'up' | 'down' | 'gated';
+  readonly served: boolean;
+  readonly interrupted: boolean;
+  readonly tokensPerSecond: number;
+  /** Bytes a second of a download. */
+  readonly downloadRate: number;
+  readonly prefillMs: number;
+  /** What goes wrong, once, in the first answer: after this many tokens. */
+  readonly fault: 'none' | 'lost' | 'full' | 'memory';
+  readonly faultAfter: number;
+  readonly contextTokens: number;
+}
+
+const PROBLEMS: readonly DeviceProblem[] = [
+  'insecure-context',
+  'no-webgpu',
+  'no-adapter',
+  'software-adapter',
+  'slow-readback',
+  'no-f16',
+  'no-storage',
+];
+
+export function readScenario(search: string): Scenario {
+  const asked = new URLSearchParams(search);
+  const number = (name: string, usual: number) => Number(asked.get(name) ?? usual);
+  const oneOf = <T extends string>(name: string, values: readonly [T, ...T[]]) =>
+    values.find((value) => value === asked.get(name)) ?? values[0];
+  return {
+    problems: PROBLEMS.filter((problem) => asked.get('problems')?.split(',').includes(problem)),
+    kept: asked.has('kept'),
+    partly: asked.has('partly'),
+    hub: oneOf('hub', ['up', 'down', 'gated']),
+    served: asked.has('served'),
+    interrupted: asked.has('interrupted'),
+    tokensPerSecond: number('rate', 100),
+    downloadRate: number('download', 400e6),
+    prefillMs: number('prefill', 60),
+    fault: oneOf('fault', ['none', 'lost', 'full', 'memory']),
+    faultAfter: number('after', 12),
+    contextTokens: number('context', 0),
+  };
+}

@@ -1,0 +1,91 @@
+import type { WorkerEvent } from '../worker/api.ts';
+import type { WorkerClient } from '../worker/client.ts';
+import { Answers } from './state/answers.ts';
+import { Cell } from './state/cell.ts';
+import { Chats } from './state/chats.ts';
+import { Device } from './state/device.ts';
+import { Install } from './state/install.ts';
+import { browserKeyValue } from './state/key-value.ts';
+import { Models } from './state/models.ts';
+import { PreferenceStore } from './state/preferences.ts';
+import { Router } from './state/route.ts';
+import { Starter } from './state/starter.ts';
+import { Updates } from './state/updates.ts';
+import { WakeLock } from './state/wake-lock.ts';
+
+/** One calm line at the top of the page, about what happened without being asked for. */
+export interface Notice {
+  readonly tone: 'now' | 'plain' | 'warn' | 'bad';
+  readonly words: string;
+}
+
+/** All state of the window, passed to the views. */
+export class App {
+  readonly preferences = new PreferenceStore(browserKeyValue('shoal-window'));
+  readonly chats = new Chats(browserKeyValue('shoal-conversations'));
+  readonly router = new Router();
+  readonly updates = new Updates();
+  readonly install = new Install();
+  readonly starter = new Starter(location.origin);
+  readonly notice = new Cell<Notice | undefined>(undefined);
+  /** A file that was picked or dropped, waiting for the models page to show it. */
+  readonly opened = new Cell<File | undefined>(undefined);
+  /** True once everything kept was read: before that, nothing is said about what is missing. */
+  readonly settled = new Cell(false);
+  readonly device: Device;
+  readonly models: Models;
+  readonly answers: Answers;
+  readonly #wakeLock = new WakeLock();
+
+  constructor(worker: WorkerClient) {
+    this.device = new Device(worker, this.preferences);
+    this.models = new Models(worker, this.device, this.preferences, this.#wakeLock);
+    this.answers = new Answers(worker, this.chats, this.models, this.preferences, this.#wakeLock);
+  }
+
+  async start(): Promise<void> {
+    await Promise.all([this.preferences.read(), this.chats.read()]);
+    await this.device.start((event) => this.#onWorkerEvent(event));
+    const report = this.device.report.value;
+    if (report) await this.models.readCatalogue().catch(() => undefined);
+    this.settled.set(true);
+    void this.models.readServed();
+    void this.starter.ask();
+    if (report && report.compute !== 'none' && !report.interrupted) void this.models.loadLast();
+  }
+
+  /** Nothing is kept and nothing was said yet. */
+  get isFirstVisit(): boolean {
+    const kept = this.device.storage.value?.files.length ?? 0;
+    return kept === 0 && this.chats.list.value.length === 0 && !this.models.loaded.value;
+  }
+
+  openFile(file: File): void {
+    this.opened.set(file);
+    this.router.go({ view: 'models' });
+  }
+
+  #onWorkerEvent(event: WorkerEvent): void {
+    switch (event.kind) {
+      case 'storage-changed':
+        void this.device.readStorage();
+        return;
+      case 'model-unloaded':
+        this.models.forgetLoaded();
+        this.notice.set({ tone: 'warn', words: event.why });
+        return;
+      case 'device-lost':
+        void this.#onDeviceLost(event.message);
+        return;
+      default:
+        event satisfies never;
+    }
+  }
+
+  /** While an answer runs, the answer brings the model back itself. */
+  async #onDeviceLost(message: string): Promise<void> {
+    if (this.answers.live.value || !this.models.loaded.value) return;
+    this.notice.set({ tone: 'now', words: message });
+    if (await this.models.reload()) this.notice.set(undefined);
+  }
+}

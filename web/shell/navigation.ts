@@ -1,0 +1,18 @@
+import { html, nothing, type TemplateResult } from 'lit';
+import type { Route } from '../state/route.ts';
+import { type IconName, icon } from '../ui/icons.ts';
+import { shellWords } from '../words/shell.ts';
+
+const PLACES: readonly { readonly view: Route['view']; readonly icon: IconName; readonly words: string }[] = [
+  { view: 'chat', icon: 'chat', words: shellWords.chat },
+  { view: 'models', icon: 'models', words: shellWords.models },
+  { view: 'settings', icon: 'settings', words: shellWords.settings },
+];
+
+/** The same links for the side column and for a phone's tabs. */
+export function navigation(current: Route['view']): TemplateResult {
+  return html`${PLACES.map(
+    ({ view, icon: sign, words }) =>
+      html`<a href="#/${view}" aria-current=${view === current ? 'page' : nothing}>${icon(sign)}<span>${words}</span></a>`,
+  )}`;
+}

@@ -1,0 +1,16 @@
+import './style/index.css';
+import type { WorkerClient } from '../worker/client.ts';
+import { App } from './app.ts';
+import { followKeyboard } from './shell/keyboard.ts';
+import './shell/shoal-app.ts';
+
+/** Puts the page into the document and starts it. The worker is passed in, so that tests bring their own. */
+export function startPage(worker: WorkerClient): App {
+  const app = new App(worker);
+  const page = document.createElement('shoal-app');
+  page.app = app;
+  document.body.append(page);
+  followKeyboard();
+  void app.start();
+  return app;
+}

@@ -1,0 +1,93 @@
+import type { DeviceReport, HostFacts, StorageReport, WorkerEvent } from '../../worker/api.ts';
+import type { WorkerClient } from '../../worker/client.ts';
+import { Cell, type Readable } from './cell.ts';
+import { fromAny, InternalError, type ShoalError } from './errors.ts';
+import { type PreferenceStore, workerSettings } from './preferences.ts';
+
+/** What this device can run and keep, as the worker reports it. */
+export class Device {
+  readonly #report = new Cell<DeviceReport | undefined>(undefined);
+  readonly #storage = new Cell<StorageReport | undefined>(undefined);
+  readonly #failure = new Cell<ShoalError | undefined>(undefined);
+  readonly #worker: WorkerClient;
+  readonly #preferences: PreferenceStore;
+  #settingsBusy: Promise<unknown> = Promise.resolve();
+
+  constructor(worker: WorkerClient, preferences: PreferenceStore) {
+    this.#worker = worker;
+    this.#preferences = preferences;
+  }
+
+  get report(): Readable<DeviceReport | undefined> {
+    return this.#report;
+  }
+
+  get storage(): Readable<StorageReport | undefined> {
+    return this.#storage;
+  }
+
+  /** Why the worker could not start. */
+  get failure(): Readable<ShoalError | undefined> {
+    return this.#failure;
+  }
+
+  async start(onEvent: (event: WorkerEvent) => void): Promise<void> {
+    const settings = workerSettings(this.#preferences.all.value);
+    try {
+      this.#report.set(await this.#worker.start(settings, hostFacts(), onEvent));
+      await this.readStorage();
+    } catch (error) {
+      this.#failure.set(fromAny(error));
+    }
+  }
+
+  /** The worker's script itself failed. */
+  workerDied(): void {
+    if (!this.#report.value) this.#failure.set(new InternalError('The part of Shoal that computes did not start.'));
+  }
+
+  /** Tells the worker what the person changed; one change after another. */
+  applySettings(): Promise<void> {
+    const apply = async () => {
+      this.#report.set(await this.#worker.changeSettings(workerSettings(this.#preferences.all.value)));
+    };
+    const done = this.#settingsBusy.then(apply);
+    this.#settingsBusy = done.catch(() => undefined);
+    return done;
+  }
+
+  async readReport(): Promise<void> {
+    this.#report.set(await this.#worker.device());
+  }
+
+  async readStorage(): Promise<void> {
+    try {
+      this.#storage.set(await this.#worker.storage());
+    } catch {
+      // Storage that cannot be read is said by the report's `no-storage`.
+    }
+  }
+
+  async remove(key: string): Promise<void> {
+    await this.#worker.remove(key);
+    await this.readStorage();
+  }
+
+  /** Asks the browser to keep the models when the disk runs short; it may refuse in silence. */
+  async askToPersist(): Promise<void> {
+    try {
+      if (!(await navigator.storage?.persisted?.())) await navigator.storage?.persist?.();
+    } catch {
+      // Not a secure context, or refused: the storage view says so.
+    }
+    await this.readStorage();
+  }
+}
+
+function hostFacts(): HostFacts {
+  return {
+    origin: location.origin,
+    maxTouchPoints: navigator.maxTouchPoints,
+    testHooks: new URLSearchParams(location.search).has('test-hooks'),
+  };
+}

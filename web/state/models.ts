@@ -1,0 +1,254 @@
+import type {
+  CatalogueEntry,
+  HubRepository,
+  LoadEvent,
+  LoadedModel,
+  ModelSource,
+  ModelSummary,
+  ServerModel,
+  StoredFile,
+} from '../../worker/api.ts';
+import type { WorkerClient } from '../../worker/client.ts';
+import { Cell, type Readable } from './cell.ts';
+import type { Device } from './device.ts';
+import { fromAny, type ShoalError } from './errors.ts';
+import type { PreferenceStore } from './preferences.ts';
+import type { WakeLock } from './wake-lock.ts';
+
+type Progress = Extract<LoadEvent, { kind: 'progress' }>;
+
+/** The model that is being loaded, or was until it was paused or failed. */
+export interface Loading {
+  readonly phase: 'finding' | 'loading' | 'pausing' | 'paused' | 'failed';
+  readonly name: string;
+  /** The catalogue's entry, where it came from there. */
+  readonly entry?: string;
+  readonly source?: ModelSource;
+  readonly contextTokens: number;
+  readonly summary?: ModelSummary;
+  readonly progress?: Progress;
+  readonly preparing?: { readonly done: number; readonly total: number };
+  readonly error?: ShoalError;
+}
+
+export interface Wanted {
+  readonly name: string;
+  readonly entry?: string;
+  readonly source?: ModelSource;
+  readonly contextTokens?: number;
+}
+
+export type HubState = 'unknown' | 'reachable' | 'unreachable';
+
+const PROGRESS_MS = 120;
+
+/** Which models there are, which are kept, which one is loaded; one loads at a time. */
+export class Models {
+  readonly catalogue = new Cell<readonly CatalogueEntry[]>([]);
+  readonly served = new Cell<readonly ServerModel[]>([]);
+  readonly hub = new Cell<HubState>('unknown');
+  readonly #loading = new Cell<Loading | undefined>(undefined);
+  readonly #loaded = new Cell<LoadedModel | undefined>(undefined);
+  readonly #worker: WorkerClient;
+  readonly #device: Device;
+  readonly #preferences: PreferenceStore;
+  readonly #wakeLock: WakeLock;
+  #run = 0;
+
+  constructor(worker: WorkerClient, device: Device, preferences: PreferenceStore, wakeLock: WakeLock) {
+    this.#worker = worker;
+    this.#device = device;
+    this.#preferences = preferences;
+    this.#wakeLock = wakeLock;
+  }
+
+  get loading(): Readable<Loading | undefined> {
+    return this.#loading;
+  }
+
+  get loaded(): Readable<LoadedModel | undefined> {
+    return this.#loaded;
+  }
+
+  async readCatalogue(): Promise<void> {
+    this.catalogue.set(await this.#worker.catalogue(this.#preferences.all.value.contextTokens));
+  }
+
+  async readServed(): Promise<void> {
+    try {
+      this.served.set(await this.#worker.serverModels());
+    } catch {
+      this.served.set([]);
+    }
+  }
+
+  /** Looks one entry up on the hub, so that the page can say at once when the hub is out of reach. */
+  async probeHub(entry: string): Promise<void> {
+    if (this.hub.value === 'reachable') return;
+    try {
+      await this.#worker.resolve(entry);
+      this.hub.set('reachable');
+    } catch (error) {
+      this.hub.set(fromAny(error).remedy === 'retry' ? 'unreachable' : 'reachable');
+    }
+  }
+
+  async hubFiles(repository: string): Promise<HubRepository> {
+    try {
+      const found = await this.#worker.hubFiles(repository);
+      this.hub.set('reachable');
+      return found;
+    } catch (error) {
+      if (fromAny(error).remedy === 'retry') this.hub.set('unreachable');
+      throw error;
+    }
+  }
+
+  async inspect(source: ModelSource): Promise<ModelSummary> {
+    const summary = await this.#worker.inspect(source, this.#preferences.all.value.contextTokens);
+    this.#remember(summary);
+    return summary;
+  }
+
+  /** Finds, downloads and loads; resolves true when the model is ready. Errors are shown in `loading`. */
+  async load(wanted: Wanted): Promise<boolean> {
+    this.#run += 1;
+    const run = this.#run;
+    const contextTokens = wanted.contextTokens ?? this.#preferences.all.value.contextTokens;
+    const show = (change: Partial<Loading>) => {
+      if (run === this.#run) this.#loading.update((now) => now && { ...now, ...change });
+    };
+    const { contextTokens: _asked, ...rest } = wanted;
+    this.#loading.set({ ...rest, phase: 'finding', contextTokens });
+    this.#wakeLock.hold('load');
+    try {
+      const source = wanted.source ?? (await this.#resolve(wanted.entry));
+      show({ source, phase: 'loading' });
+      if (source.kind !== 'stored') void this.#device.askToPersist();
+      const loaded = await this.#worker.load(source, contextTokens, this.#onEvents(run, show));
+      if (run !== this.#run) return false;
+      this.#loaded.set(loaded);
+      this.#loading.set(undefined);
+      this.#remember(loaded.summary);
+      this.#preferences.change((before) => ({
+        ...before,
+        lastModel: { key: loaded.summary.key, name: loaded.summary.name },
+      }));
+      return true;
+    } catch (error) {
+      const failure = fromAny(error);
+      if (failure.remedy === 'cancelled') show({ phase: 'paused' });
+      else show({ phase: 'failed', error: failure });
+      if (run === this.#run) this.#loaded.set(await this.#stillLoaded());
+      return false;
+    } finally {
+      if (run === this.#run) this.#wakeLock.release('load');
+      void this.#device.readStorage();
+    }
+  }
+
+  async pause(): Promise<void> {
+    this.#loading.update((now) => now && { ...now, phase: 'pausing' });
+    await this.#worker.pauseLoad();
+  }
+
+  resume(): Promise<boolean> {
+    const { name, entry, source, contextTokens } = this.#loading.value ?? {};
+    if (name === undefined) return Promise.resolve(false);
+    return this.load({
+      name,
+      ...(entry ? { entry } : {}),
+      ...(source ? { source } : {}),
+      ...(contextTokens ? { contextTokens } : {}),
+    });
+  }
+
+  /** Takes the row of a failed or paused load away; what it kept stays until it is removed. */
+  dismiss(): void {
+    const phase = this.#loading.value?.phase;
+    if (phase === 'paused' || phase === 'failed') this.#loading.set(undefined);
+  }
+
+  async unload(): Promise<void> {
+    await this.#worker.unload();
+    this.#loaded.set(undefined);
+  }
+
+  /** After the device was lost: the same model from what is kept. */
+  async reload(): Promise<boolean> {
+    const loaded = this.#loaded.value;
+    if (!loaded) return false;
+    this.#loaded.set(undefined);
+    const { summary, contextTokens } = loaded;
+    await this.#device.readStorage();
+    const kept = this.#device.storage.value?.files.some((file) => file.key === summary.key && file.complete);
+    const source: ModelSource = kept ? { kind: 'stored', key: summary.key } : summary.source;
+    return this.load({ name: summary.name, source, contextTokens });
+  }
+
+  /** The worker freed it by itself. */
+  forgetLoaded(): void {
+    this.#loaded.set(undefined);
+  }
+
+  /** At the second visit: what was used last, if all of it is kept. */
+  loadLast(): Promise<boolean> {
+    const last = this.#preferences.all.value.lastModel;
+    const file = this.#device.storage.value?.files.find((kept) => kept.key === last?.key && kept.complete);
+    if (!last || !file) return Promise.resolve(false);
+    return this.load({ name: last.name, source: { kind: 'stored', key: file.key } });
+  }
+
+  /** Frees the model first when it is the one loaded. */
+  async remove(file: StoredFile): Promise<void> {
+    if (this.#loaded.value?.summary.key === file.key) await this.unload();
+    if (this.#loading.value?.summary?.key === file.key) this.dismiss();
+    await this.#device.remove(file.key);
+  }
+
+  async #resolve(entry: string | undefined): Promise<ModelSource> {
+    if (entry === undefined) throw new TypeError('A model is wanted by source or by entry.');
+    try {
+      const source = await this.#worker.resolve(entry);
+      this.hub.set('reachable');
+      return source;
+    } catch (error) {
+      if (fromAny(error).remedy === 'retry') this.hub.set('unreachable');
+      throw error;
+    }
+  }
+
+  #onEvents(run: number, show: (change: Partial<Loading>) => void): (event: LoadEvent) => void {
+    let shownAt = 0;
+    return (event) => {
+      if (run !== this.#run) return;
+      if (event.kind === 'header') show({ summary: event.summary, name: event.summary.name });
+      else if (event.kind === 'preparing') {
+        show({ preparing: { done: event.pipelinesDone, total: event.pipelinesTotal } });
+      } else {
+        const now = performance.now();
+        if (now - shownAt < PROGRESS_MS && event.doneBytes < event.totalBytes) return;
+        shownAt = now;
+        show({ progress: event });
+      }
+    };
+  }
+
+  async #stillLoaded(): Promise<LoadedModel | undefined> {
+    try {
+      return await this.#worker.loaded();
+    } catch {
+      return undefined;
+    }
+  }
+
+  #remember(summary: ModelSummary): void {
+    const { key, name, quantization, layers, parameters } = summary;
+    const before = this.#preferences.all.value.known[key];
+    if (before?.layers === layers && before.name === name) return;
+    this.#preferences.change((all) => ({
+      ...all,
+      known: { ...all.known, [key]: { name, quantization, layers, parameters } },
+    }));
+  }
+}

@@ -1,0 +1,140 @@
+import { html, nothing, type TemplateResult } from 'lit';
+import { customElement, property } from 'lit/decorators.js';
+import type { App } from '../app.ts';
+import type { Conversation, Message } from '../state/conversation.ts';
+import type { Live } from '../state/live-answer.ts';
+import { count, percent, seconds, speed } from '../ui/format.ts';
+import { icon } from '../ui/icons.ts';
+import { button, calmLine, iconButton } from '../ui/parts.ts';
+import { scales } from '../ui/scales.ts';
+import { View } from '../ui/view.ts';
+import { chatWords as words } from '../words/chat.ts';
+import '../markdown/markdown-text.ts';
+import { answerTrouble } from './answer-trouble.ts';
+import { branchSwitch } from './branch-switch.ts';
+import { copyButton } from './copy-button.ts';
+
+/** Prefill is said once it takes longer than this. */
+const PREFILL_SAID_AFTER_MS = 1000;
+
+/** An answer, written or being written. */
+@customElement('answer-message')
+export class AnswerMessage extends View {
+  @property({ attribute: false }) app!: App;
+  @property({ attribute: false }) conversation!: Conversation;
+  @property({ attribute: false }) message!: Message;
+  #wasLive = false;
+
+  protected watched() {
+    return [this.app.models.loaded];
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#stopLive = this.app.answers.live.subscribe(() => {
+      const isLive = this.#live() !== undefined;
+      if (isLive || this.#wasLive) this.requestUpdate();
+      this.#wasLive = isLive;
+    });
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#stopLive();
+  }
+
+  protected override render() {
+    const live = this.#live();
+    const text = live?.text ?? this.message.text;
+    return html`<article class="ans" aria-label=${words.answer} aria-busy=${live ? 'true' : nothing}>
+      ${this.#thought(live)}
+      <markdown-text .text=${text} .writing=${live !== undefined && live.phase !== 'reloading'}></markdown-text>
+      ${live ? this.#writing(live) : this.#done()}
+    </article>`;
+  }
+
+  #stopLive: () => void = () => {};
+
+  #live(): Live | undefined {
+    const live = this.app.answers.live.value;
+    return live?.message === this.message.id ? live : undefined;
+  }
+
+  #thought(live: Live | undefined) {
+    const reasoning = live?.reasoning || this.message.reasoning;
+    if (!reasoning) return nothing;
+    const thinks = live?.phase === 'thinking';
+    const ms = live?.reasoning ? live.reasoningMs : (this.message.reasoningMs ?? 0);
+    const tokens = live?.reasoning ? live.reasoningTokens : (this.message.reasoningTokens ?? 0);
+    const summary = thinks ? words.thinking(seconds(ms)) : words.thought(seconds(ms), count(tokens));
+    return html`<details class="think">
+      <summary>${icon('right', true)}<span class=${thinks ? 'state now' : ''}>${summary}</span></summary>
+      <p>${reasoning.trim()}</p>
+    </details>`;
+  }
+
+  #writing(live: Live): TemplateResult {
+    if (live.phase === 'reloading') return this.#reloading(live);
+    const parts: TemplateResult[] = [];
+    if (live.phase === 'stopping') parts.push(html`<span class="meta">${words.stopping}</span>`);
+    else if (live.phase === 'queued' || live.phase === 'prefill') parts.push(this.#prefill(live));
+    if (live.tokensPerSecond !== undefined && live.phase !== 'queued') {
+      parts.push(html`<span class="state now">${words.speed(speed(live.tokensPerSecond))}</span>`);
+    }
+    if (live.firstTokenMs !== undefined && live.tokens > 0) {
+      parts.push(
+        html`<span class="meta">${words.first(seconds(live.firstTokenMs))}, ${words.soFar(count(live.tokens))}</span>`,
+      );
+    }
+    return html`<div class="acts progress">${parts}</div>
+      ${live.notice ? calmLine('plain', live.notice) : nothing}`;
+  }
+
+  #prefill(live: Live): TemplateResult {
+    const { prefill } = live;
+    const slow = performance.now() - live.askedAt > PREFILL_SAID_AFTER_MS;
+    if (!prefill || !slow) return html`<span class="meta starting">${words.waiting}</span>`;
+    return html`<span class="meta">${words.reading(count(prefill.doneTokens), count(prefill.totalTokens))}</span>`;
+  }
+
+  #reloading(live: Live): TemplateResult {
+    const loading = this.app.models.loading.value;
+    const layers = loading?.summary?.layers;
+    const progress = loading?.progress;
+    const name = loading?.name ?? this.message.model ?? '';
+    return calmLine(
+      'now',
+      html`${words.reloading(live.lost ?? '', name)}
+      ${layers && progress ? scales({ layers, full: progress.layersDone, now: Math.min(layers - 1, progress.layersDone) }) : nothing}
+      ${progress ? html`<span class="note">${words.reloadingAt(percent(progress.doneBytes, progress.totalBytes))}</span>` : nothing}`,
+    );
+  }
+
+  #done(): TemplateResult {
+    const { message, conversation, app } = this;
+    const { figures, finish, text } = message;
+    const canAsk = app.models.loaded.value !== undefined && app.answers.live.value === undefined;
+    const broken = finish === undefined;
+    const canGoOn = canAsk && (broken || finish === 'stopped');
+    return html`${text === '' && finish === 'end' ? html`<p class="note">${words.emptyAnswer}</p>` : nothing}
+      ${answerTrouble(app, conversation, message)}
+      <div class="acts">
+        ${text ? copyButton(text) : nothing}
+        ${canAsk ? iconButton('again', words.again, () => app.answers.regenerate(conversation, message)) : nothing}
+        ${branchSwitch(app, conversation, message)}
+        <span class="meta">
+          ${broken ? html`${words.broken} ` : finish === 'stopped' ? html`${words.stopped} ` : nothing}
+          ${finish === 'max-tokens' ? html`${words.maxTokens} ` : nothing}
+          ${figures?.droppedTurns ? html`${words.dropped(figures.droppedTurns)} ` : nothing}
+          ${figures ? this.#figures(figures.tokensPerSecond, figures.firstTokenMs) : nothing}
+        </span>
+        ${canGoOn ? button(words.goOn, () => app.answers.goOn(conversation, message), { kind: 'bare' }) : nothing}
+      </div>`;
+  }
+
+  #figures(tokensPerSecond: number, firstTokenMs: number): string {
+    if (firstTokenMs <= 0) return '';
+    if (tokensPerSecond <= 0) return words.onlyFirst(seconds(firstTokenMs));
+    return words.figures(speed(tokensPerSecond), seconds(firstTokenMs));
+  }
+}

@@ -1,0 +1,182 @@
+import { html, nothing, type PropertyValues } from 'lit';
+import { customElement, property, state } from 'lit/decorators.js';
+import type { App } from '../app.ts';
+import { shownPath } from '../state/conversation.ts';
+import { count, percent } from '../ui/format.ts';
+import { icon, stopIcon } from '../ui/icons.ts';
+import { meter } from '../ui/parts.ts';
+import { View } from '../ui/view.ts';
+import { chatWords as words } from '../words/chat.ts';
+
+const NEAR_FULL = 0.85;
+const DRAFT_KEY = 'shoal-draft:';
+
+/** The field for the next message; says what keeps it from being sent. */
+@customElement('chat-composer')
+export class ChatComposer extends View {
+  @property({ attribute: false }) app!: App;
+  @property({ attribute: false }) conversation: string | undefined;
+  @state() private typed = '';
+  #wasLive = false;
+
+  protected watched() {
+    const { models, chats, preferences } = this.app;
+    return [models.loaded, models.loading, chats.list, preferences.all];
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#stopLive = this.app.answers.live.subscribe(() => {
+      const live = this.app.answers.live.value;
+      const busy = live !== undefined;
+      if (busy !== this.#wasLive || live?.phase === 'stopping') this.requestUpdate();
+      this.#wasLive = busy;
+    });
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#stopLive();
+  }
+
+  /** Puts a text into the field, for the person to change or send. */
+  write(text: string): void {
+    this.#setTyped(text);
+    const field = this.querySelector('textarea');
+    void this.updateComplete.then(() => {
+      field?.focus();
+      field?.setSelectionRange(text.length, text.length);
+    });
+  }
+
+  protected override willUpdate(changed: PropertyValues): void {
+    if (changed.has('conversation')) this.typed = sessionStorage.getItem(DRAFT_KEY + (this.conversation ?? '')) ?? '';
+  }
+
+  protected override updated(): void {
+    const field = this.querySelector('textarea');
+    if (!field || CSS.supports('field-sizing', 'content')) return;
+    field.style.height = 'auto';
+    field.style.height = `${field.scrollHeight}px`;
+  }
+
+  protected override render() {
+    const conversation = this.app.chats.find(this.conversation);
+    const hasTurns = conversation !== undefined && shownPath(conversation).length > 0;
+    const words1 = hasTurns ? words.writeNext : words.write;
+    return html`<form class="composer" @submit=${this.#onSubmit}>
+      <div class="box">
+        <textarea
+          rows="1"
+          aria-label=${words.messageLabel}
+          placeholder=${words1}
+          enterkeyhint=${finePointer() ? 'send' : 'enter'}
+          .value=${this.typed}
+          @input=${(event: Event) => this.#setTyped((event.target as HTMLTextAreaElement).value)}
+          @keydown=${this.#onKey}
+        ></textarea>
+        <div class="foot">${this.#context()}${this.#action()}</div>
+      </div>
+    </form>`;
+  }
+
+  #stopLive: () => void = () => {};
+
+  #context() {
+    const { loading, loaded } = this.app.models;
+    const now = loading.value;
+    if (now && (now.phase === 'loading' || now.phase === 'finding') && !loaded.value) {
+      const share = now.progress ? percent(now.progress.doneBytes, now.progress.totalBytes) : 0;
+      return html`<span class="ctx" role="status">${words.loading(now.name, share)}</span>`;
+    }
+    const { used, context } = this.#usage();
+    if (!context) return html`<span class="ctx"></span>`;
+    const near = used / context >= NEAR_FULL;
+    return html`<div class="ctx ${near ? 'near' : ''}">
+      ${meter(words.context, used / context, words.used(count(used), count(context)), near ? 'warn' : '')}
+      ${
+        near
+          ? html`<span class="num">${words.nearFull(count(Math.max(0, context - used)))}</span>`
+          : html`<span class="num hide-phone">${words.used(count(used), count(context))}</span>
+              <span class="num hide-desk" aria-hidden="true">${words.percent(percent(used, context))}</span>`
+      }
+    </div>`;
+  }
+
+  #usage(): { readonly used: number; readonly context: number } {
+    const context = this.app.models.loaded.value?.contextTokens ?? 0;
+    const conversation = this.app.chats.find(this.conversation);
+    const last = conversation && shownPath(conversation).findLast((message) => message.figures);
+    return { used: Math.min(context || Number.POSITIVE_INFINITY, last?.figures?.usedTokens ?? 0), context };
+  }
+
+  #action() {
+    const live = this.app.answers.live.value;
+    if (live) {
+      const stopping = live.phase === 'stopping';
+      return html`<button
+        type="button"
+        class="btn stop"
+        aria-busy=${stopping ? 'true' : nothing}
+        @click=${() => void this.app.answers.stop()}
+      >
+        ${stopIcon}${words.stop}
+      </button>`;
+    }
+    const loading = this.app.models.loading.value?.phase;
+    const waits = loading === 'loading' || loading === 'finding' || loading === 'pausing';
+    if (!this.app.models.loaded.value && !waits) {
+      return html`<a class="btn main" href="#/models">${words.chooseModel}</a>`;
+    }
+    const ready = this.#canSend();
+    return html`<button
+      class="send ${ready ? '' : 'off'}"
+      aria-label=${words.send}
+      title=${words.send}
+      aria-disabled=${ready ? nothing : 'true'}
+    >
+      ${icon('up')}
+    </button>`;
+  }
+
+  #canSend(): boolean {
+    const { models, answers } = this.app;
+    return this.typed.trim() !== '' && models.loaded.value !== undefined && answers.live.value === undefined;
+  }
+
+  #onKey = (event: KeyboardEvent): void => {
+    if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+    const asked = event.metaKey || event.ctrlKey || finePointer();
+    if (asked) this.#onSubmit(event);
+  };
+
+  #onSubmit = (event: Event): void => {
+    event.preventDefault();
+    if (!this.#canSend()) return;
+    const text = this.typed.trim();
+    this.#setTyped('');
+    const conversation = this.app.answers.ask(this.app.chats.find(this.conversation), text);
+    if (conversation.id !== this.conversation) {
+      this.app.router.go({ view: 'chat', conversation: conversation.id }, 'replace');
+    }
+    this.dispatchEvent(new Event('sent'));
+  };
+
+  #setTyped(text: string): void {
+    this.typed = text;
+    const key = DRAFT_KEY + (this.conversation ?? '');
+    if (text) sessionStorage.setItem(key, text);
+    else sessionStorage.removeItem(key);
+  }
+}
+
+/** With a mouse there is a keyboard, and Enter sends; on a phone Enter makes a new line. */
+function finePointer(): boolean {
+  return matchMedia('(pointer: fine)').matches;
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'chat-composer': ChatComposer;
+  }
+}

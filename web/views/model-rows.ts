@@ -1,0 +1,256 @@
+/** The rows of the models page, one function a kind. */
+import { html, nothing, type TemplateResult } from 'lit';
+import type { CatalogueEntry, ModelSource, ModelSummary, ServerModel, StoredFile } from '../../worker/api.ts';
+import type { App } from '../app.ts';
+import type { Loading, Wanted } from '../state/models.ts';
+import { confirmWith } from '../ui/confirm.ts';
+import { bytes, bytesOf, count, percent, progressLine, roughBytes } from '../ui/format.ts';
+import { button, iconButton, meter, state } from '../ui/parts.ts';
+import { scales } from '../ui/scales.ts';
+import { modelWords as words } from '../words/models.ts';
+import { shellWords } from '../words/shell.ts';
+import { errorActions } from './error-actions.ts';
+import { fitAction, fitWords } from './fit-words.ts';
+
+const SMALL_MARK = 4.6;
+
+interface RowParts {
+  readonly name: string;
+  readonly sub: string;
+  readonly layers?: number;
+  readonly layersFit?: number;
+  readonly act: TemplateResult | typeof nothing;
+  readonly why?: TemplateResult | typeof nothing;
+  readonly progress?: TemplateResult;
+  readonly tall?: boolean;
+}
+
+function row({ name, sub, layers, layersFit, act, why, progress, tall }: RowParts): TemplateResult {
+  const picture =
+    layers && !progress
+      ? scales({
+          layers,
+          full: layersFit ?? layers,
+          pixelsALayer: SMALL_MARK,
+          label: layersFit === undefined ? words.layers(layers) : words.layersFit(layersFit, layers),
+        })
+      : nothing;
+  return html`<li class=${tall ? 'tall' : ''}>
+    <div>
+      <h3>${name}</h3>
+      <div class="note quiet">${sub}</div>
+      ${picture === nothing ? nothing : html`<div class="m-layers">${picture}</div>`}
+    </div>
+    <div class="m-act">${act}</div>
+    ${progress ? html`<div class="m-prog">${progress}</div>` : html`<div class="m-fit"><div class="m-why">${why ?? nothing}</div></div>`}
+  </li>`;
+}
+
+export function catalogueRow(app: App, entry: CatalogueEntry): TemplateResult {
+  const large = entry.fit.verdict === 'too-large';
+  const wanted = { name: entry.name, entry: entry.id };
+  return row({
+    name: entry.name,
+    sub: `${entry.quantization}, ${bytes(entry.downloadBytes)}`,
+    layers: entry.layers,
+    ...(large ? { layersFit: entry.fit.layersThatFit } : {}),
+    act: fitAction(app, entry.fit, wanted, words.get(bytes(entry.downloadBytes))),
+    why: fitWords(app, entry.fit, entry.layers, entry.contextTokens, entry.about),
+    tall: large,
+  });
+}
+
+/** A model whose header was read: from an address, a file or the hub. */
+export function inspectedRow(app: App, summary: ModelSummary): TemplateResult {
+  const missing = summary.fileBytes - summary.keptBytes;
+  const isFile = summary.source.kind === 'picked';
+  const label = missing <= 0 || isFile ? words.load : words.get(bytes(missing));
+  const { contextTokens } = app.preferences.all.value;
+  return row({
+    name: summary.name,
+    sub: `${summary.quantization}, ${bytes(summary.fileBytes)}`,
+    layers: summary.layers,
+    ...(summary.fit.verdict === 'too-large' ? { layersFit: summary.fit.layersThatFit } : {}),
+    act: fitAction(app, summary.fit, { name: summary.name, source: summary.source }, label),
+    why: fitWords(app, summary.fit, summary.layers, contextTokens, parametersWords(summary.parameters)),
+    tall: summary.fit.verdict === 'too-large',
+  });
+}
+
+export function servedRow(app: App, model: ServerModel): TemplateResult {
+  const name = model.file.replace(/\.gguf$/i, '');
+  return row({
+    name,
+    sub: bytes(model.bytes),
+    act: button(words.load, () => start(app, { name, source: { kind: 'server', file: model.file } }), {
+      label: `${words.load} ${name}`,
+    }),
+    why: model.note ? html`<span>${sentence(model.note)}</span>` : nothing,
+  });
+}
+
+export function storedRow(app: App, file: StoredFile): TemplateResult {
+  const known = app.preferences.all.value.known[file.key];
+  const loaded = app.models.loaded.value;
+  const isLoaded = loaded?.summary.key === file.key;
+  const name = known?.name ?? file.name.replace(/\.gguf$/i, '');
+  const parts = {
+    name,
+    sub: known ? `${known.quantization}, ${bytes(file.size)}` : bytes(file.size),
+    ...(known ? { layers: known.layers } : {}),
+  };
+  const removal = iconButton('bin', words.remove(name), () => void remove(app, file, name));
+  if (isLoaded && loaded) {
+    const { contextTokens } = app.preferences.all.value;
+    const other = loaded.contextTokens < contextTokens && loaded.contextTokens < loaded.summary.trainedContextTokens;
+    return row({
+      ...parts,
+      act: html`${removal}<a class="btn main" href="#/chat">${words.chat}</a>`,
+      why: html`${state('ok', words.ready)}
+        <span>${words.readyFor(count(loaded.contextTokens), roughBytes(loaded.allocatedBytes))}</span>
+        ${
+          other
+            ? html`<span>
+                ${button(
+                  words.loadWith(count(contextTokens)),
+                  () => start(app, { name, source: { kind: 'stored', key: file.key } }),
+                  { kind: 'bare' },
+                )}
+              </span>`
+            : nothing
+        }`,
+    });
+  }
+  if (file.complete) {
+    return row({
+      ...parts,
+      act: html`${removal}${button(words.load, () => start(app, { name, source: { kind: 'stored', key: file.key } }), { label: `${words.load} ${name}` })}`,
+      why: html`${state('plain', words.kept)}<span>${words.keptNote}</span>`,
+    });
+  }
+  const source = sourceOf(file);
+  const amount = bytesOf(file.keptBytes, file.size);
+  return row({
+    ...parts,
+    act: html`${removal}${
+      source
+        ? button(words.resume, () => start(app, { name, source }), { icon: 'play', label: `${words.resume} ${name}` })
+        : nothing
+    }`,
+    progress: html`${progressPicture(name, known?.layers, file.keptBytes, file.size, undefined)}
+      <div class="m-why"><span>${source ? words.pausedAt(amount) : `${words.partly(amount)} ${words.openAgain}`}</span></div>`,
+  });
+}
+
+export function loadingRow(app: App, loading: Loading): TemplateResult {
+  const { name, summary, progress, phase } = loading;
+  const entry = app.models.catalogue.value.find((known) => known.id === loading.entry);
+  const size = summary?.fileBytes ?? entry?.downloadBytes;
+  const quantization = summary?.quantization ?? entry?.quantization;
+  const done = progress?.doneBytes ?? summary?.keptBytes ?? 0;
+  const total = progress?.totalBytes ?? size ?? 0;
+  const moving = phase === 'loading' || phase === 'finding' || phase === 'pausing';
+  const layers = summary?.layers ?? entry?.layers;
+  return row({
+    name,
+    sub: [quantization, size === undefined ? undefined : bytes(size)].filter(Boolean).join(', '),
+    act: loadingAction(app, loading),
+    progress: html`${progressPicture(name, layers, done, total, moving ? (progress?.layersDone ?? 0) : undefined)}
+      <div class="m-why" aria-live="off">${loadingWords(loading, done, total)}</div>`,
+  });
+}
+
+function loadingAction(app: App, loading: Loading): TemplateResult {
+  const { name, phase } = loading;
+  if (phase === 'failed') {
+    return html`${iconButton('close', words.dismiss(name), () => app.models.dismiss())}${button(words.again, () => void app.models.resume(), { kind: 'plain' })}`;
+  }
+  if (phase === 'paused') {
+    const file = app.device.storage.value?.files.find((kept) => kept.key === loading.summary?.key);
+    const discard = file ? () => void remove(app, file, name) : () => app.models.dismiss();
+    return html`${iconButton(file ? 'bin' : 'close', file ? words.remove(name) : words.dismiss(name), discard)}${button(
+      words.resume,
+      () => void app.models.resume(),
+      { icon: 'play', label: `${words.resume} ${name}` },
+    )}`;
+  }
+  return button(words.pause, () => void app.models.pause(), {
+    icon: 'pause',
+    label: `${words.pause} ${name}`,
+    busy: phase === 'pausing',
+  });
+}
+
+function loadingWords(loading: Loading, done: number, total: number): TemplateResult {
+  const { phase, progress, preparing, error } = loading;
+  if (phase === 'finding') return html`<span>${words.finding}</span>`;
+  if (phase === 'paused') return html`<span>${words.pausedAt(bytesOf(done, total))}</span>`;
+  if (phase === 'pausing') return html`<span>${words.pausing}</span>`;
+  if (phase === 'failed' && error) {
+    const actions = errorActions(error);
+    return html`<span role="alert">${state('bad', error.message)}</span>${actions === nothing ? nothing : html`<span>${actions}</span>`}`;
+  }
+  if (!progress) return html`<span>${words.reading}</span>`;
+  const [amount, ...rest] = progressLine(progress).split(', ');
+  const arrives = progress.fetchedBytes > 0;
+  return html`<span><b>${amount}</b>${rest.length ? `, ${rest.join(', ')}` : ''}. ${arrives ? words.downloading : words.fromCache}</span>
+    ${progress.repairedShards ? html`<span>${words.repaired(progress.repairedShards)}</span>` : nothing}
+    ${
+      preparing && preparing.done < preparing.total && progress.doneBytes >= progress.totalBytes
+        ? html`<span>${words.preparing(preparing.done, preparing.total)}</span>`
+        : nothing
+    }`;
+}
+
+/** One mark a layer: full ones are here and checked, the roe one is arriving. */
+function progressPicture(
+  name: string,
+  layers: number | undefined,
+  done: number,
+  total: number,
+  layersDone: number | undefined,
+) {
+  const value = percent(done, total);
+  if (!layers)
+    return meter(name, total ? done / total : 0, bytesOf(done, total), layersDone === undefined ? '' : 'now');
+  const full = layersDone ?? Math.floor((done / Math.max(1, total)) * layers);
+  const arriving = layersDone !== undefined && full < layers ? { now: full } : {};
+  return html`<div
+    class="prog"
+    role="progressbar"
+    aria-label=${name}
+    aria-valuemin="0"
+    aria-valuemax="100"
+    aria-valuenow=${value}
+    aria-valuetext=${bytesOf(done, total)}
+  >
+    ${scales({ layers, full, ...arriving })}
+  </div>`;
+}
+
+/** Where the rest of a partly kept file comes from; a picked file has to be opened again. */
+function sourceOf({ identity }: StoredFile): ModelSource | undefined {
+  if (identity.kind === 'hub') {
+    const { repository, file, commit } = identity;
+    return { kind: 'hub', repository, file, commit };
+  }
+  if (identity.kind === 'url') return { kind: 'url', address: identity.address };
+  return undefined;
+}
+
+function start(app: App, wanted: Wanted): void {
+  void app.models.load(wanted);
+}
+
+async function remove(app: App, file: StoredFile, name: string): Promise<void> {
+  if (!(await confirmWith(words.removeAsk(name, bytes(file.keptBytes)), shellWords.remove))) return;
+  await app.models.remove(file);
+}
+
+function parametersWords(value: number): string {
+  return value > 0 ? words.about(count(Math.round(value / 1e6)).concat(' million')) : '';
+}
+
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
