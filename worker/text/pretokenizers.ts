@@ -21,6 +21,8 @@ const CJK = '[一-龥぀-ゟ゠-ヿ]+';
 const NOT_SMALL = '(?:(?=\\p{L})[^a-z])';
 const NOT_CAPITAL = '(?:(?=\\p{L})[^A-Z])';
 const ASCII_PUNCTUATION_WORD = '[!"#$%&\'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+';
+/** The range takes in wide blanks, which llama.cpp keeps apart. */
+const DEEPSEEK_EAST = '(?:(?!\\s)[一-龥ࠀ-一가-퟿])+';
 /** The letters that DeepSeek's first vocabulary lists one by one. */
 const DEEPSEEK_LETTERS =
   'A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃';
@@ -97,15 +99,15 @@ const FAMILIES: readonly Family[] = [
     stages: [
       '[\\r\\n]',
       `\\s?[${DEEPSEEK_LETTERS}]+`,
-      '\\s?[!-\\/:-~！-／：-～‘-‟　-。]+',
+      '\\s?(?:(?!\\s)[!-\\/:-~！-／：-～‘-‟　-。])+',
       '\\s+$',
-      '[一-龥ࠀ-一가-퟿]+',
+      DEEPSEEK_EAST,
       '\\p{N}+',
     ],
   },
   {
     names: ['deepseek-coder'],
-    stages: ['[\\r\\n]', '\\s?\\p{L}+', '\\s?\\p{P}+', '[一-龥ࠀ-一가-퟿]+', '\\p{N}'],
+    stages: ['[\\r\\n]', '\\s?\\p{L}+', '\\s?\\p{P}+', DEEPSEEK_EAST, '\\p{N}'],
   },
   {
     names: ['deepseek-v3', 'hunyuan-dense', 'joyai-llm', 'hy_v4'],

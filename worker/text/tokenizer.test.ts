@@ -158,6 +158,11 @@ test.each([
   }
 });
 
+test('a text longer than any context is refused', () => {
+  const tokenizer = createTokenizer(bpe());
+  expect(() => tokenizer.encode('a'.repeat(3 * 2 ** 20), PLAIN)).toThrow(/3145728 characters; up to 2097152/);
+});
+
 describe('a vocabulary is refused', () => {
   const without = (key: string, entries = bpe()) => {
     const rest = new Map(entries);
@@ -186,7 +191,7 @@ describe('a vocabulary is refused', () => {
     expect(() => createTokenizer(entries)).toThrow(message);
   });
 
-  test('only in the moment when a character has no token', () => {
+  test('not for a character without token where there is one for the unknown', () => {
     const tokens = ['<unk>', '<s>', '</s>', '▁', 'a'];
     const lacking = createTokenizer(
       metadata({ 'tokenizer.ggml.model': 'llama', 'tokenizer.ggml.tokens': stringTable(tokens) }),

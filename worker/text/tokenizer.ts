@@ -1,4 +1,4 @@
-import { ModelError } from '../errors.ts';
+import { ModelError, PersonError } from '../errors.ts';
 import type { Metadata } from '../weights/types.ts';
 import { createBpe } from './bpe.ts';
 import { fromByteAlphabet } from './byte-alphabet.ts';
@@ -24,6 +24,8 @@ interface Kind {
   readonly warning?: string;
 }
 
+/** Characters in one text: several times the longest context; engines' regular expressions overflow at about five. */
+const MAX_TEXT = 2 * 1024 * 1024;
 const LONE_SURROGATES = /\p{Surrogate}/gu;
 
 /**
@@ -74,6 +76,9 @@ export function createTokenizer(metadata: Metadata): Tokenizer {
     addsBos: addBos,
     ...(kind.warning === undefined ? {} : { warning: kind.warning }),
     encode(text, { addSpecial, parseSpecial }) {
+      if (text.length > MAX_TEXT) {
+        throw new PersonError(`This text has ${text.length} characters; up to ${MAX_TEXT} fit. Shorten it.`);
+      }
       const output: number[] = [];
       if (addSpecial && addBos) output.push(bos as number);
       let afterSpecial = true;
