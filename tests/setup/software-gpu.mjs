@@ -116,9 +116,13 @@ async function unpackDriver(folder) {
     ['Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled', 'false'],
     ['Acquire::Languages', 'none'],
   ].flatMap(([key, value]) => ['-o', `${key}=${value}`]);
-  await runOrThrow('apt-get', [...options, '-qq', 'update']);
+  // one archive of several that does not answer is no reason to give up
+  const update = await runQuietly('apt-get', [...options, '-qq', 'update']);
   const wanted = ['install', '--download-only', '-y', '-qq', '--no-install-recommends', '--reinstall'];
-  await runOrThrow('apt-get', [...options, ...wanted, ...(backports ? ['-t', backports] : []), ...PACKAGES]);
+  const release = backports ? ['-t', backports] : [];
+  await runOrThrow('apt-get', [...options, ...wanted, ...release, ...PACKAGES]).catch((error) => {
+    throw new Error(`${error.message} ${update.errors.trim().split('\n').slice(-2).join(' ')}`);
+  });
   const archives = path.join(work, 'cache/archives');
   for (const file of (await readdir(archives)).filter((name) => name.endsWith('.deb'))) {
     await runOrThrow('dpkg-deb', ['-x', path.join(archives, file), path.join(folder, 'root')]);
@@ -133,9 +137,8 @@ async function copySources(to) {
   if (existsSync('/etc/apt/sources.list')) files.push('/etc/apt/sources.list');
   for (const file of files.filter((name) => /\.(list|sources)$/.test(name))) {
     const text = await readFile(file, 'utf8');
-    // only the distribution's own archive has the driver; a vendor's broken one must not fail the update
-    if (/\/(debian|ubuntu|ubuntu-ports)\/?(\s|$)/m.test(text))
-      await writeFile(path.join(to, path.basename(file)), text);
+    // a vendor's own archive has no driver, and may not answer
+    if (/\b(debian|ubuntu)\b/i.test(text)) await writeFile(path.join(to, path.basename(file)), text);
   }
 }
 
