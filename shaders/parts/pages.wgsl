@@ -1,8 +1,6 @@
 // Where the keys and values of a position lie: [page][kvHead][position in page][headSize].
 // The importing kernel binds `pages`: the page of [slot][pagesPerSlot].
-const PAGE_POSITIONS: u32 = $pagePositions;
-const PAGES_PER_SLOT: u32 = $pagesPerSlot;
-const KV_HEADS: u32 = $kvHeads;
+#import parts/page_sizes
 
 /// Index of the head vector of a position.
 fn place_of(slot: u32, position: u32, kv_head: u32) -> u32 {

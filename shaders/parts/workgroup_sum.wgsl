@@ -4,9 +4,9 @@ var<workgroup> partial_sums: array<f32, $threads>;
 fn workgroup_sum(value: f32, thread: u32) -> f32 {
   partial_sums[thread] = value;
   workgroupBarrier();
-  for (var half: u32 = $threads / 2u; half > 0u; half /= 2u) {
-    if thread < half {
-      partial_sums[thread] += partial_sums[thread + half];
+  for (var reach: u32 = $threads / 2u; reach > 0u; reach /= 2u) {
+    if thread < reach {
+      partial_sums[thread] += partial_sums[thread + reach];
     }
     workgroupBarrier();
   }

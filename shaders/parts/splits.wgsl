@@ -1,0 +1,26 @@
+// How the positions that a row attends are split among workgroups: whole pages, by the row alone, whatever its batch.
+#import parts/step
+#import parts/page_sizes
+
+const SPLITS: u32 = $splits;
+const LEAST_PAGES: u32 = $leastPages; // of a split, so that short contexts are not cut into crumbs
+
+struct Span {
+  first: u32,       // first position that the row attends
+  page: u32,        // the page it is in
+  pages: u32,       // pages from there to the row's own position
+  split_pages: u32, // of each split but the last
+}
+
+fn span_of(position: u32) -> Span {
+  var span: Span;
+#if window
+  span.first = max(position + 1u, $window) - $window;
+#else
+  span.first = 0u;
+#endif
+  span.page = span.first / PAGE_POSITIONS;
+  span.pages = position / PAGE_POSITIONS - span.page + 1u;
+  span.split_pages = max(LEAST_PAGES, (span.pages + SPLITS - 1u) / SPLITS);
+  return span;
+}

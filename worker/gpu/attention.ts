@@ -1,0 +1,96 @@
+import { InternalError } from '../errors.ts';
+import type { Gpu } from './device.ts';
+import type { Dispatch } from './program.ts';
+import { PAGE_POSITIONS, padded, STEP_CONSTANTS } from './step.ts';
+
+/** Up to this many rows each is computed by itself, the same in every batch; beyond, in tiles. */
+const MAX_SINGLE_ROWS = 16;
+const TILE_ROWS = 32;
+/** Workgroups that share the positions of a row, at most; pages of one, at least. */
+const MAX_SPLITS = 16;
+const LEAST_PAGES = 2;
+const MAX_HEAD_SIZE = 256;
+/** Query heads that one workgroup computes, at most. */
+const MAX_BLOCK = 8;
+
+export interface AttentionShape {
+  readonly heads: number;
+  readonly kvHeads: number;
+  /** A multiple of 4, at most 256. */
+  readonly headSize: number;
+  readonly pagesPerSlot: number;
+  /** A row attends its own position and the window - 1 before it; all when not given. */
+  readonly window?: number;
+  readonly batch: number;
+}
+
+export interface Attention extends AttentionShape {
+  /** [row][heads][headSize]. */
+  readonly q: GPUBuffer;
+  /** [page][kvHead][PAGE_POSITIONS][headSize]. */
+  readonly keys: GPUBuffer;
+  readonly values: GPUBuffer;
+  /** u32: the page of [slot][pagesPerSlot]. */
+  readonly pages: GPUBuffer;
+  readonly step: GPUBuffer;
+  readonly output: GPUBuffer;
+  /** Multiplies q.k, usually 1 / sqrt(headSize). */
+  readonly scale: number;
+  /** At least `attentionScratchBytes`; of use to others between two attentions. */
+  readonly scratch: GPUBuffer;
+}
+
+/** Causal attention of each row over the positions of its slot up to its own, whose keys and values are in their pages. */
+export function attention(gpu: Gpu, attention: Attention): Dispatch[] {
+  const { heads, kvHeads, headSize, pagesPerSlot, window, batch, q, keys, values, pages, step, output } = attention;
+  if (headSize % 4 !== 0 || headSize > MAX_HEAD_SIZE) {
+    throw new InternalError(`Heads of ${headSize}; a multiple of 4 up to ${MAX_HEAD_SIZE} is needed.`);
+  }
+  if (heads % kvHeads !== 0) throw new InternalError(`${heads} heads cannot share ${kvHeads} KV heads evenly.`);
+  const constants = {
+    ...STEP_CONSTANTS,
+    f16: gpu.storage === 'f16',
+    heads,
+    kvHeads,
+    headSize,
+    stride: padded(heads * headSize),
+    scale: attention.scale,
+    pagesPerSlot,
+    pagePositions: PAGE_POSITIONS,
+    window: window ?? 0,
+  };
+  if (batch > MAX_SINGLE_ROWS) {
+    const kernel = gpu.kernels.get('attention_prefill', { ...constants, batch, chunks: Math.ceil(headSize / 32) });
+    return [
+      { kernel, buffers: [q, keys, values, pages, step, output], grid: [Math.ceil(batch / TILE_ROWS), heads, 1] },
+    ];
+  }
+  const group = heads / kvHeads;
+  const block = Math.ceil(group / Math.ceil(group / MAX_BLOCK));
+  const splits = splitsOf(attention);
+  const split = { ...constants, splits, leastPages: LEAST_PAGES };
+  const { scratch } = attention;
+  return [
+    {
+      kernel: gpu.kernels.get('attention_decode', { ...split, block }),
+      buffers: [q, keys, values, pages, step, scratch],
+      grid: [kvHeads * Math.ceil(group / block), batch, splits],
+    },
+    {
+      kernel: gpu.kernels.get('attention_merge', split),
+      buffers: [scratch, step, output],
+      grid: [heads, batch, 1],
+    },
+  ];
+}
+
+/** Bytes that `attention` needs of its scratch buffer; no batch needs more than one of 16 rows. */
+export function attentionScratchBytes(shape: AttentionShape): number {
+  if (shape.batch > MAX_SINGLE_ROWS) return 0;
+  return shape.batch * shape.heads * splitsOf(shape) * (shape.headSize + 4) * 4;
+}
+
+function splitsOf({ pagesPerSlot, window }: AttentionShape): number {
+  const pages = window === undefined ? pagesPerSlot : Math.min(pagesPerSlot, Math.ceil(window / PAGE_POSITIONS) + 1);
+  return Math.max(1, Math.min(MAX_SPLITS, Math.ceil(pages / LEAST_PAGES)));
+}

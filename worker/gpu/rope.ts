@@ -1,0 +1,92 @@
+import { InternalError } from '../errors.ts';
+import type { Gpu } from './device.ts';
+import type { Dispatch } from './program.ts';
+import { PAGE_POSITIONS, padded, STEP_CONSTANTS } from './step.ts';
+
+const THREADS = 64;
+
+/** Which dimensions turn together: 2i and 2i + 1, or i and i + half of the rotary dimensions. */
+export type RopePairing = 'adjacent' | 'halves';
+
+export interface RopeKv {
+  /** [row][heads][headSize], rewritten in place. */
+  readonly q: GPUBuffer;
+  /** [row][kvHeads][headSize]. */
+  readonly k: GPUBuffer;
+  readonly v: GPUBuffer;
+  /** Weights of an RMS norm over each head, f32, headSize of them. */
+  readonly qNorm?: GPUBuffer;
+  readonly kNorm?: GPUBuffer;
+  /** What `ropeTable` makes. */
+  readonly rope: GPUBuffer;
+  readonly step: GPUBuffer;
+  /** u32: the page of [slot][pagesPerSlot]. */
+  readonly pages: GPUBuffer;
+  /** [page][kvHead][PAGE_POSITIONS][headSize]. */
+  readonly keys: GPUBuffer;
+  readonly values: GPUBuffer;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headSize: number;
+  readonly rotaryDims: number;
+  readonly pairing: RopePairing;
+  readonly eps: number;
+  readonly pagesPerSlot: number;
+  readonly batch: number;
+}
+
+/** Turns queries and keys by their positions (after a norm a head where there is one), and files keys and values. */
+export function ropeKv(gpu: Gpu, rope: RopeKv): Dispatch[] {
+  const { heads, kvHeads, headSize, rotaryDims, batch, qNorm, kNorm } = rope;
+  if (rotaryDims % 2 !== 0 || rotaryDims > headSize) {
+    throw new InternalError(`${rotaryDims} rotary dimensions; an even number up to ${headSize} is needed.`);
+  }
+  const constants = {
+    ...STEP_CONSTANTS,
+    f16: gpu.storage === 'f16',
+    threads: THREADS,
+    headSize,
+    kvHeads,
+    rotaryDims,
+    pairing: rope.pairing,
+    eps: rope.eps,
+    pagesPerSlot: rope.pagesPerSlot,
+    pagePositions: PAGE_POSITIONS,
+  };
+  const query = gpu.kernels.get('rope_query', {
+    ...constants,
+    stride: padded(heads * headSize),
+    headNorm: qNorm !== undefined,
+  });
+  const keyValue = gpu.kernels.get('rope_key_value', {
+    ...constants,
+    stride: padded(kvHeads * headSize),
+    headNorm: kNorm !== undefined,
+  });
+  const { q, k, v, step, pages, keys, values } = rope;
+  return [
+    { kernel: query, buffers: [q, rope.rope, step, ...(qNorm ? [qNorm] : [])], grid: [heads, batch, 1] },
+    {
+      kernel: keyValue,
+      buffers: [k, v, rope.rope, step, pages, keys, values, ...(kNorm ? [kNorm] : [])],
+      grid: [kvHeads, batch, 1],
+    },
+  ];
+}
+
+/**
+ * cos and sin of position * frequency, computed in float64: [position][frequency][2] for rotary pairs of the given
+ * frequencies (radians a position). `magnitude` multiplies both (YaRN's attention factor).
+ */
+export function ropeTable(frequencies: ArrayLike<number>, positions: number, magnitude = 1): Float32Array<ArrayBuffer> {
+  const table = new Float32Array(positions * frequencies.length * 2);
+  let at = 0;
+  for (let position = 0; position < positions; position++) {
+    for (let i = 0; i < frequencies.length; i++) {
+      const angle = position * (frequencies[i] ?? 0);
+      table[at++] = Math.cos(angle) * magnitude;
+      table[at++] = Math.sin(angle) * magnitude;
+    }
+  }
+  return table;
+}
