@@ -21,7 +21,7 @@ export default defineConfig({
       {
         test: {
           name: 'kernels',
-          include: ['tests/kernels/**/*.test.ts'],
+          include: ['tests/kernels/**/*.test.ts', 'tests/engine/**/*.test.ts'],
           environment: 'node',
           // Dawn lives in the process: worker threads would share it, and its end ends them all
           pool: 'forks',

@@ -6,9 +6,9 @@
 import type { StoredFile } from './shards/types.ts';
 import type { ChatTurn, TextPiece } from './text/types.ts';
 
+export type { WireError } from './errors.ts';
 export type { StoredFile } from './shards/types.ts';
 export type { ChatTurn, TextPiece } from './text/types.ts';
-export type { WireError } from './errors.ts';
 
 // ---------- device ----------
 
@@ -178,7 +178,14 @@ export interface GenerateRequest {
 
 export type GenerateEvent =
   | { readonly kind: 'queued' }
-  | { readonly kind: 'prefill'; readonly doneTokens: number; readonly totalTokens: number; readonly reusedTokens: number }
+  /** Something the person should know, such as a chat template that failed and was replaced. */
+  | { readonly kind: 'notice'; readonly message: string }
+  | {
+      readonly kind: 'prefill';
+      readonly doneTokens: number;
+      readonly totalTokens: number;
+      readonly reusedTokens: number;
+    }
   | {
       readonly kind: 'text';
       readonly pieces: readonly TextPiece[];
@@ -229,6 +236,16 @@ export interface Settings {
   readonly storage: 'auto' | 'f32';
 }
 
+/** What only the window can tell. */
+export interface HostFacts {
+  /** Where the app came from: its server's folder of models is asked there. */
+  readonly origin: string;
+  /** `navigator.maxTouchPoints`: iPadOS calls itself a Mac, and only this tells. */
+  readonly maxTouchPoints: number;
+  /** Offers `destroyDevice`, for tests. */
+  readonly testHooks: boolean;
+}
+
 /** What happens without being asked for. */
 export type WorkerEvent =
   | { readonly kind: 'device-lost'; readonly reason: 'lost' | 'out-of-memory' | 'validation'; readonly message: string }
@@ -236,8 +253,8 @@ export type WorkerEvent =
   | { readonly kind: 'model-unloaded'; readonly why: string };
 
 export interface WorkerApi {
-  /** First call. `appOrigin` is where the server's folder is asked for. */
-  start(settings: Settings, appOrigin: string, onEvent: (event: WorkerEvent) => void): Promise<DeviceReport>;
+  /** First call. */
+  start(settings: Settings, host: HostFacts, onEvent: (event: WorkerEvent) => void): Promise<DeviceReport>;
   device(): Promise<DeviceReport>;
   changeSettings(settings: Settings): Promise<DeviceReport>;
 
@@ -268,6 +285,6 @@ export interface WorkerApi {
   storage(): Promise<StorageReport>;
   remove(key: string): Promise<void>;
 
-  /** Test hook: destroys the GPU device as a driver crash would. Present only with `?test-hooks`. */
-  destroyDevice?(): Promise<void>;
+  /** Destroys the GPU device as a driver's crash would. Refused unless HostFacts.testHooks. */
+  destroyDevice(): Promise<void>;
 }

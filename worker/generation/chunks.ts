@@ -11,7 +11,8 @@ const BLEND = 0.5;
 
 export function bucketFor(rows: number): number {
   const bucket = ROW_BUCKETS.find((size) => size >= rows);
-  if (bucket === undefined) throw new RangeError(`A step of ${rows} rows is over the largest bucket, ${MAX_CHUNK_ROWS}.`);
+  if (bucket === undefined)
+    throw new RangeError(`A step of ${rows} rows is over the largest bucket, ${MAX_CHUNK_ROWS}.`);
   return bucket;
 }
 

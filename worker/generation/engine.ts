@@ -291,7 +291,14 @@ export class Engine {
       const idle = slot >= 0 ? undefined : this.#oldestIdle();
       if (slot < 0 && idle === undefined) return undefined;
       if (idle !== undefined) this.#drop(idle);
-      session = { conversation: request.conversation, slot: slot >= 0 ? slot : (idle?.slot ?? 0), pages: [], tokens: [], lastUsed: 0, run: undefined };
+      session = {
+        conversation: request.conversation,
+        slot: slot >= 0 ? slot : (idle?.slot ?? 0),
+        pages: [],
+        tokens: [],
+        lastUsed: 0,
+        run: undefined,
+      };
       this.#slots[session.slot] = session;
     }
     const missing = needed - session.pages.length;

@@ -12,8 +12,15 @@ export async function scoreTokens(stage: Stage, tokens: readonly number[], chunk
   const { device } = gpu;
   const words = new Uint32Array(STEP_WORDS);
   const stride = padded(spec.vocabulary);
-  device.queue.writeBuffer(stage.buffer('pages'), 0, Uint32Array.from({ length: plan.pagesPerSlot }, (_, i) => i));
-  const readback = device.createBuffer({ size: chunk * stride * 4, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+  device.queue.writeBuffer(
+    stage.buffer('pages'),
+    0,
+    Uint32Array.from({ length: plan.pagesPerSlot }, (_, i) => i),
+  );
+  const readback = device.createBuffer({
+    size: chunk * stride * 4,
+    usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+  });
   const logits: Float32Array[] = [];
   try {
     for (let first = 0; first < tokens.length; first += chunk) {
@@ -37,7 +44,7 @@ export async function scoreTokens(stage: Stage, tokens: readonly number[], chunk
       await readback.mapAsync(GPUMapMode.READ);
       gpu.check();
       const all = new Float32Array(readback.getMappedRange());
-      rows.forEach((_, i) => logits.push(all.slice(i * stride, i * stride + spec.vocabulary)));
+      for (let i = 0; i < rows.length; i++) logits.push(all.slice(i * stride, i * stride + spec.vocabulary));
       readback.unmap();
     }
   } finally {

@@ -1,7 +1,7 @@
 import type { Gpu } from '../gpu/device.ts';
 import type { StagePlan } from '../planner/memory.ts';
-import { SHARD_BYTES } from '../shards/types.ts';
 import type { Shard } from '../shards/types.ts';
+import { SHARD_BYTES } from '../shards/types.ts';
 import type { Checkpoint } from '../weights/types.ts';
 import { type ModelSpec, type StageRange, stageTensors } from './spec.ts';
 import { Stage } from './stage.ts';

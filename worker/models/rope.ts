@@ -5,7 +5,11 @@ import type { RopeSpec } from './spec.ts';
  * float64. A table, since WGSL promises little of sin and cos at large arguments.
  * @param factors divides each frequency (Llama 3.1's `rope_freqs.weight`)
  */
-export function ropeTable(rope: RopeSpec, positions: number, factors: Float32Array | undefined): Float32Array<ArrayBuffer> {
+export function ropeTable(
+  rope: RopeSpec,
+  positions: number,
+  factors: Float32Array | undefined,
+): Float32Array<ArrayBuffer> {
   const half = rope.dims / 2;
   const table = new Float32Array(positions * half * 2);
   for (let i = 0; i < half; i++) {

@@ -83,8 +83,10 @@ export function readModelSpec(checkpoint: Checkpoint): ModelSpec {
   const headSize = optionalCount(metadata, key('attention.key_length'), 1024) ?? hiddenSize / heads;
   const valueSize = optionalCount(metadata, key('attention.value_length'), 1024) ?? headSize;
   const mlpSize = count(metadata, key('feed_forward_length'), 1 << 20);
-  if (!Number.isInteger(headSize) || headSize % 2 !== 0 || headSize > 256 || valueSize !== headSize) {
-    throw new ModelError(`Heads of ${headSize} (values ${valueSize}) dimensions are not supported: even sizes up to 256 are.`);
+  if (!Number.isInteger(headSize) || headSize % 4 !== 0 || headSize > 256 || valueSize !== headSize) {
+    throw new ModelError(
+      `Heads of ${headSize} (values ${valueSize}) dimensions are not supported: multiples of 4 up to 256 are.`,
+    );
   }
   if (heads % kvHeads !== 0) throw new ModelError(`${heads} heads cannot share ${kvHeads} key and value heads evenly.`);
   const dims = optionalCount(metadata, key('rope.dimension_count'), headSize) ?? headSize;
@@ -134,7 +136,8 @@ function readRope(
   if (scaling !== 'none' && scaling !== 'linear') {
     throw new ModelError(`Rotary scaling of type “${scaling}” is not supported: linear and Llama 3's own are.`);
   }
-  if (!(theta > 1) || !(factor >= 0)) throw new ModelError('The rotary base or factor in the model’s header makes no sense.');
+  if (!(theta > 1) || !(factor >= 0))
+    throw new ModelError('The rotary base or factor in the model’s header makes no sense.');
   const factors = tensors.get('rope_freqs.weight');
   if (factors !== undefined && factors.cols !== dims / 2) {
     throw new ModelError(`rope_freqs.weight has ${factors.cols} entries; ${dims / 2} are needed.`);
@@ -191,7 +194,11 @@ export function stageTensors(spec: ModelSpec, range: StageRange): StageTensor[] 
     const queryRows = attention.heads * attention.headSize;
     const keyRows = attention.kvHeads * attention.headSize;
     vector(name('attn_norm.weight'), spec.hiddenSize, layer);
-    for (const [part, rows] of [['attn_q', queryRows], ['attn_k', keyRows], ['attn_v', keyRows]] as const) {
+    for (const [part, rows] of [
+      ['attn_q', queryRows],
+      ['attn_k', keyRows],
+      ['attn_v', keyRows],
+    ] as const) {
       matrix(name(`${part}.weight`), rows, spec.hiddenSize, layer);
       vector(name(`${part}.bias`), rows, layer, true);
     }
@@ -220,7 +227,12 @@ export function stageTensors(spec: ModelSpec, range: StageRange): StageTensor[] 
 
 // ---------- reading keys ----------
 
-function tensor(tensors: ReadonlyMap<string, TensorInfo>, name: string, cols: number, rows: number | undefined): TensorInfo {
+function tensor(
+  tensors: ReadonlyMap<string, TensorInfo>,
+  name: string,
+  cols: number,
+  rows: number | undefined,
+): TensorInfo {
   const info = tensors.get(name);
   if (info === undefined) throw new ModelError(`The model lacks the tensor ${name}.`);
   if (info.cols !== cols || (rows !== undefined && info.rows !== rows)) {
@@ -259,6 +271,7 @@ function sameForAllLayers(metadata: Metadata, key: string): number | undefined {
   const value = metadata.get(key);
   if (!(value instanceof Int32Array || value instanceof Uint32Array)) return undefined;
   const first = value[0];
-  if (value.some((entry: number) => entry !== first)) throw new ModelError(`${key} differs from layer to layer, which is not supported.`);
+  if (value.some((entry: number) => entry !== first))
+    throw new ModelError(`${key} differs from layer to layer, which is not supported.`);
   return first;
 }

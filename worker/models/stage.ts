@@ -157,6 +157,7 @@ export class Stage {
         ...shared,
         q,
         output: this.buffer('attended'),
+        scratch: this.buffer('attention-scratch'),
         scale: 1 / Math.sqrt(spec.headSize),
         ...optional('window', spec.window),
       }),
@@ -176,6 +177,7 @@ export class Stage {
     const name = (part: string) => `blk.${layer}.${part}`;
     const gate = this.buffer('gate');
     const up = this.buffer('up');
+    const activated = this.buffer('activated');
     const project = (part: string, x: GPUBuffer, y: GPUBuffer, accumulate: boolean) =>
       linear(this.gpu, {
         weight: this.#matrix(name(`${part}.weight`)),
@@ -190,8 +192,8 @@ export class Stage {
       ...this.#norm(name('ffn_norm.weight'), batch),
       ...project('ffn_gate', this.buffer('normed'), gate, false),
       ...project('ffn_up', this.buffer('normed'), up, false),
-      ...siluMul(this.gpu, { gate, up, output: gate, cols: mlp.size, batch }),
-      ...project('ffn_down', gate, this.buffer('hidden'), true),
+      ...siluMul(this.gpu, { gate, up, output: activated, cols: mlp.size, batch }),
+      ...project('ffn_down', activated, this.buffer('hidden'), true),
     ];
   }
 

@@ -29,7 +29,12 @@ export class WeightLoader {
   #sinceDrain = 0;
   #next = 0;
 
-  constructor(gpu: Gpu, wanted: readonly StageTensor[], tensors: ReadonlyMap<string, TensorInfo>, ropeFactors: string | undefined) {
+  constructor(
+    gpu: Gpu,
+    wanted: readonly StageTensor[],
+    tensors: ReadonlyMap<string, TensorInfo>,
+    ropeFactors: string | undefined,
+  ) {
     this.#gpu = gpu;
     for (const entry of wanted) {
       const info = tensors.get(entry.name);
@@ -38,12 +43,28 @@ export class WeightLoader {
       if (entry.kind === 'matrix') {
         const tensor = allocateTensor(gpu, entry.name, format, entry.rows, entry.cols);
         this.#matrices.set(entry.name, tensor);
-        this.#pending.push({ info, layer: entry.layer, rowBytes: fileRowBytes(format, info.cols), row: 0, carry: undefined, carried: 0, sink: { tensor } });
+        this.#pending.push({
+          info,
+          layer: entry.layer,
+          rowBytes: fileRowBytes(format, info.cols),
+          row: 0,
+          carry: undefined,
+          carried: 0,
+          sink: { tensor, format },
+        });
       } else {
         const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
         const buffer = gpu.ledger.buffer(entry.name, info.cols * 4, 'weights', usage);
         this.#vectors.set(entry.name, buffer);
-        this.#pending.push({ info, layer: entry.layer, rowBytes: fileRowBytes(format, info.cols), row: 0, carry: undefined, carried: 0, sink: { buffer, isRopeFactors: entry.name === ropeFactors } });
+        this.#pending.push({
+          info,
+          layer: entry.layer,
+          rowBytes: fileRowBytes(format, info.cols),
+          row: 0,
+          carry: undefined,
+          carried: 0,
+          sink: { buffer, isRopeFactors: entry.name === ropeFactors },
+        });
       }
     }
     this.#pending.sort((a, b) => a.info.offset - b.info.offset);
@@ -112,7 +133,8 @@ export class WeightLoader {
   #feed(pending: PendingTensor, offset: number, bytes: Uint8Array): void {
     const { info, rowBytes } = pending;
     const reached = info.offset + pending.row * rowBytes + pending.carried;
-    if (offset !== reached) throw new ModelError(`Bytes of ${info.name} came out of order: at ${offset}, expected ${reached}.`);
+    if (offset !== reached)
+      throw new ModelError(`Bytes of ${info.name} came out of order: at ${offset}, expected ${reached}.`);
     let rest = bytes;
     if (pending.carried > 0) {
       pending.carry ??= new Uint8Array(rowBytes);
@@ -142,7 +164,7 @@ export class WeightLoader {
   #rows(pending: PendingTensor, source: Uint8Array, rows: number): void {
     const { info, sink } = pending;
     if ('tensor' in sink) {
-      const { format } = sink.tensor;
+      const { format } = sink;
       const planes = format.planes.map((plane, i) => this.#staging(i, plane.rowBytes(info.cols) * rows));
       format.repack(source, rows, info.cols, planes);
       uploadRows(this.#gpu, sink.tensor, pending.row, rows, planes);
@@ -175,7 +197,9 @@ interface PendingTensor {
   /** The start of a row whose end has not come yet. */
   carry: Uint8Array | undefined;
   carried: number;
-  readonly sink: { readonly tensor: GpuTensor } | { readonly buffer: GPUBuffer; readonly isRopeFactors: boolean };
+  readonly sink:
+    | { readonly tensor: GpuTensor; readonly format: WeightFormat }
+    | { readonly buffer: GPUBuffer; readonly isRopeFactors: boolean };
 }
 
 export function freeWeights(gpu: Gpu, weights: StageWeights): void {
@@ -207,7 +231,9 @@ function toFloat32(info: TensorInfo, source: Uint8Array): Float32Array<ArrayBuff
       return values;
     }
     default:
-      throw new ModelError(`The tensor ${info.name} is ${info.format}; norms and biases are expected as F32, F16 or BF16.`);
+      throw new ModelError(
+        `The tensor ${info.name} is ${info.format}; norms and biases are expected as F32, F16 or BF16.`,
+      );
   }
 }
 

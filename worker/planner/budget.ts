@@ -22,8 +22,10 @@ export function deviceBudget(facts: BudgetFacts): { readonly defaultBytes: numbe
   const { platform } = facts;
   const memory = (facts.deviceMemoryGiB ?? (platform === 'android' ? 2 : UNKNOWN_MEMORY_GIB)) * GIB;
   if (platform === 'iphone') return { defaultBytes: PHONE_BYTES, maxBytes: 1.5 * PHONE_BYTES };
-  if (platform === 'android') return { defaultBytes: Math.min(PHONE_BYTES, memory * SHARE), maxBytes: Math.max(PHONE_BYTES, memory * SHARE) };
-  if (platform === 'ipad') return { defaultBytes: Math.min(TABLET_BYTES, facts.maxBufferBytes * 2), maxBytes: 2 * TABLET_BYTES };
+  if (platform === 'android')
+    return { defaultBytes: Math.min(PHONE_BYTES, memory * SHARE), maxBytes: Math.max(PHONE_BYTES, memory * SHARE) };
+  if (platform === 'ipad')
+    return { defaultBytes: Math.min(TABLET_BYTES, facts.maxBufferBytes * 2), maxBytes: 2 * TABLET_BYTES };
   return { defaultBytes: memory * SHARE, maxBytes: memory >= 8 * GIB ? 64 * GIB : memory };
 }
 

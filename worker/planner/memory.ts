@@ -21,6 +21,8 @@ export interface StageShape {
 export interface KernelSizes {
   readonly pagePositions: number;
   readonly stepBytes: number;
+  /** Largest that a step needs, whatever its rows. */
+  readonly attentionScratchBytes: (heads: number, kvHeads: number, headSize: number, pagesPerSlot: number) => number;
   readonly samplerSettingsBytes: (slots: number) => number;
   readonly samplerResultBytes: (logitRows: number) => number;
   readonly samplerScratchBytes: (logitRows: number, vocabulary: number) => number;
@@ -39,8 +41,10 @@ export type StageBuffer =
   | 'k'
   | 'v'
   | 'attended'
+  | 'attention-scratch'
   | 'gate'
   | 'up'
+  | 'activated'
   | 'rope'
   | 'pages'
   | 'sampled'
@@ -82,7 +86,8 @@ export function planStage(
   const pages = pagesPerSlot * shape.sessions;
   const blocks = spec.blocks.slice(range.firstLayer, range.endLayer);
   const most = (of: (block: ModelSpec['blocks'][number]) => number) => Math.max(0, ...blocks.map(of));
-  const kvLayerBytes = most((block) => block.attention.kvHeads * block.attention.headSize) * pages * sizes.pagePositions * element;
+  const kvLayerBytes =
+    most((block) => block.attention.kvHeads * block.attention.headSize) * pages * sizes.pagePositions * element;
   const queryCols = sizes.padded(most((block) => block.attention.heads * block.attention.headSize));
   const keyCols = sizes.padded(most((block) => block.attention.kvHeads * block.attention.headSize));
   const hidden = sizes.padded(spec.hiddenSize);
@@ -96,8 +101,15 @@ export function planStage(
     { name: 'k', bytes: maxRows * keyCols * element },
     { name: 'v', bytes: maxRows * keyCols * element },
     { name: 'attended', bytes: maxRows * queryCols * element },
+    {
+      name: 'attention-scratch',
+      bytes: most(({ attention: { heads, kvHeads, headSize } }) =>
+        sizes.attentionScratchBytes(heads, kvHeads, headSize, pagesPerSlot),
+      ),
+    },
     { name: 'gate', bytes: maxRows * mlp * element },
     { name: 'up', bytes: maxRows * mlp * element },
+    { name: 'activated', bytes: maxRows * mlp * element },
     { name: 'rope', bytes: pagesPerSlot * sizes.pagePositions * (spec.rope.dims / 2) * 8 },
     { name: 'pages', bytes: slots * pagesPerSlot * 4 },
     { name: 'sampled', bytes: slots * 4 },
@@ -127,7 +139,11 @@ export function planStage(
   };
 }
 
-function planWeights(spec: ModelSpec, range: StageRange, tensors: ReadonlyMap<string, Pick<TensorInfo, 'format'>>): number {
+function planWeights(
+  spec: ModelSpec,
+  range: StageRange,
+  tensors: ReadonlyMap<string, Pick<TensorInfo, 'format'>>,
+): number {
   let bytes = 0;
   for (const { name, rows, cols, kind } of stageTensors(spec, range)) {
     const tensor = tensors.get(name);

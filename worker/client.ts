@@ -1,0 +1,44 @@
+import * as Comlink from 'comlink';
+import type { WorkerApi } from './api.ts';
+import { fromWire, toWire, type WireError } from './errors.ts';
+
+/** The worker as its callers see it: the methods of WorkerApi, which throw ShoalErrors. */
+export type WorkerClient = WorkerApi;
+
+type Outcome = { readonly ok: unknown } | { readonly error: WireError };
+type Call = (method: string, parameters: unknown[], callback?: () => void) => Promise<Outcome>;
+type Methods = Record<string, (...parameters: unknown[]) => Promise<unknown>>;
+
+/** Serves `api` at `endpoint`: errors go over as data, since structured clone drops their classes. */
+export function serveWorker(api: WorkerApi, endpoint?: Comlink.Endpoint): void {
+  const methods = api as unknown as Methods;
+  const call: Call = async (method, parameters, callback) => {
+    try {
+      return { ok: await methods[method]?.apply(api, callback === undefined ? parameters : [...parameters, callback]) };
+    } catch (error) {
+      return { error: toWire(error) };
+    }
+  };
+  Comlink.expose({ call }, endpoint);
+}
+
+/** The other end of `serveWorker`. Functions among the parameters become callbacks over the boundary. */
+export function connectWorker(endpoint: Comlink.Endpoint): WorkerClient {
+  const remote = Comlink.wrap<{ call: Call }>(endpoint);
+  const call = async (method: string, parameters: unknown[]): Promise<unknown> => {
+    const callback = parameters.at(-1);
+    // Comlink proxies a function only as a parameter of its own, so the callback is passed beside the others
+    const outcome =
+      typeof callback === 'function'
+        ? await remote.call(method, parameters.slice(0, -1), Comlink.proxy(callback as () => void))
+        : await remote.call(method, parameters);
+    if ('error' in outcome) throw fromWire(outcome.error);
+    return outcome.ok;
+  };
+  return new Proxy({} as WorkerClient, {
+    get: (_, method) => {
+      if (typeof method !== 'string' || method === 'then') return undefined; // a client is no promise
+      return (...parameters: unknown[]) => call(method, parameters);
+    },
+  });
+}

@@ -1,0 +1,191 @@
+import type { GenerateEvent, GenerateRequest, GenerateResult, TokenLogProb } from '../api.ts';
+import { ModelError, PersonError } from '../errors.ts';
+import type { SampledToken } from '../gpu/sampler.ts';
+import {
+  type ChatTurn,
+  createAnswerStream,
+  encodePrompt,
+  fallbackStopStrings,
+  fallbackStyle,
+  promptOpensReasoning,
+  renderFallback,
+  specialText,
+  type TemplateRenderer,
+  type TextPiece,
+  type Tokenizer,
+} from '../text/index.ts';
+import type { Engine } from './engine.ts';
+
+/** An answer is not begun with less room than this. */
+const LEAST_ANSWER_TOKENS = 16;
+/** When the oldest turns are dropped, this share of the context is left for the answer. */
+const ROOM_SHARE = 0.25;
+
+/** What was said last in a conversation, token by token: a continued answer goes on from exactly these. */
+export interface LastAnswer {
+  readonly text: string;
+  readonly tokens: readonly number[];
+}
+
+export interface ChatModel {
+  readonly engine: Engine;
+  readonly tokenizer: Tokenizer;
+  readonly template: string | undefined;
+  readonly renderer: TemplateRenderer;
+  /** By conversation. Outlives the engine, so that an answer goes on after the GPU was lost. */
+  readonly lastAnswers: Map<string, LastAnswer>;
+}
+
+interface Prompt {
+  readonly tokens: number[];
+  readonly stopStrings: readonly string[];
+  readonly opensReasoning: boolean;
+}
+
+/**
+ * Answers a conversation. When its last turn is the assistant's, that turn is continued.
+ * @throws PersonError (`details.contextFull`) when the turns fill the context and `whenFull` is 'ask'
+ */
+export async function answer(
+  model: ChatModel,
+  request: GenerateRequest,
+  onEvent: (event: GenerateEvent) => void,
+  signal: AbortSignal,
+): Promise<GenerateResult> {
+  const { engine, tokenizer } = model;
+  const begun = request.turns.at(-1)?.role === 'assistant' ? request.turns.at(-1)?.content : undefined;
+  const turns = begun === undefined ? [...request.turns] : request.turns.slice(0, -1);
+  const begunTokens = begun === undefined ? [] : continued(model, request.conversation, begun);
+  let prompt = await makePrompt(model, turns, onEvent, signal);
+  let droppedTurns = 0;
+  const taken = () => prompt.tokens.length + begunTokens.length;
+  if (taken() + LEAST_ANSWER_TOKENS > engine.contextTokens) {
+    if (request.whenFull === 'ask') throw contextFull(taken(), engine.contextTokens);
+    const room = Math.max(LEAST_ANSWER_TOKENS, Math.min(request.maxTokens, engine.contextTokens * ROOM_SHARE));
+    while (taken() + room > engine.contextTokens) {
+      if (!dropOldest(turns)) throw contextFull(taken(), engine.contextTokens);
+      droppedTurns++;
+      prompt = await makePrompt(model, turns, onEvent, signal);
+    }
+  }
+
+  const stream = createAnswerStream(tokenizer, {
+    stopStrings: [...request.stopStrings, ...prompt.stopStrings],
+    startsInReasoning: prompt.opensReasoning,
+  });
+  const answerTokens = [...begunTokens];
+  let text = begunTokens.map((token) => spoken(stream.push(token).pieces)).join('');
+  let stoppedByText = false;
+  const totalTokens = taken();
+  onEvent({ kind: 'queued' });
+  const run = await engine.generate({
+    conversation: request.conversation,
+    tokens: [...prompt.tokens, ...begunTokens],
+    generatedTokens: begunTokens.length,
+    sampler: request.sampler,
+    maxTokens: Math.max(1, Math.min(request.maxTokens, engine.contextTokens - totalTokens)),
+    signal,
+    onPrefill: (doneTokens, reusedTokens) => onEvent({ kind: 'prefill', doneTokens, totalTokens, reusedTokens }),
+    onToken: (sampled) => {
+      const { pieces, stopped } = stream.push(sampled.token);
+      if (!tokenizer.endTokens.has(sampled.token)) answerTokens.push(sampled.token);
+      text += spoken(pieces);
+      model.lastAnswers.set(request.conversation, { text, tokens: answerTokens });
+      stoppedByText = stopped && !tokenizer.endTokens.has(sampled.token);
+      onEvent({ kind: 'text', pieces, tokens: 1, ...logProbs(tokenizer, request, sampled) });
+      return stopped;
+    },
+  });
+  const rest = stream.finish();
+  if (rest.length > 0) onEvent({ kind: 'text', pieces: rest, tokens: 0 });
+  text += spoken(rest);
+  model.lastAnswers.set(request.conversation, { text, tokens: answerTokens });
+  const hitContext =
+    run.finish === 'context-full' || (run.finish === 'max-tokens' && run.answerTokens < request.maxTokens);
+  return {
+    finish: run.finish === 'ended' ? (stoppedByText ? 'stop-string' : 'end') : hitContext ? 'context-full' : run.finish,
+    promptTokens: totalTokens,
+    reusedTokens: run.reusedTokens,
+    answerTokens: run.answerTokens,
+    firstTokenMs: run.firstTokenMs,
+    tokensPerSecond: run.answerTokens > 1 && run.decodeMs > 0 ? ((run.answerTokens - 1) * 1000) / run.decodeMs : 0,
+    droppedTurns,
+    usedTokens: totalTokens + run.answerTokens,
+    contextTokens: engine.contextTokens,
+  };
+}
+
+async function makePrompt(
+  model: ChatModel,
+  turns: readonly ChatTurn[],
+  onEvent: (event: GenerateEvent) => void,
+  signal: AbortSignal,
+): Promise<Prompt> {
+  const { tokenizer, template, renderer } = model;
+  if (template !== undefined) {
+    try {
+      const text = await renderer.renderChat(
+        template,
+        turns,
+        {
+          bosToken: specialText(tokenizer, tokenizer.bosToken),
+          eosToken: specialText(tokenizer, tokenizer.eosToken),
+          addGenerationPrompt: true,
+        },
+        signal,
+      );
+      return {
+        tokens: [...encodePrompt(tokenizer, text)],
+        stopStrings: [],
+        opensReasoning: promptOpensReasoning(text),
+      };
+    } catch (error) {
+      if (!(error instanceof ModelError) || error.details.reason === 'template-refused') throw error;
+      onEvent({ kind: 'notice', message: `${error.message} A plain format is used instead; answers may be worse.` });
+    }
+  }
+  const style = fallbackStyle(tokenizer);
+  const text = renderFallback(style, turns, true);
+  return { tokens: [...encodePrompt(tokenizer, text)], stopStrings: fallbackStopStrings(style), opensReasoning: false };
+}
+
+/** Tokens of an answer that goes on: those that were sampled, where it is still the same text. */
+function continued(model: ChatModel, conversation: string, begun: string): readonly number[] {
+  const last = model.lastAnswers.get(conversation);
+  if (last !== undefined && last.text === begun) return [...last.tokens];
+  return [...model.tokenizer.encode(begun, { addSpecial: false, parseSpecial: false })];
+}
+
+/** Takes out the oldest turn that is not the system's, with the answer that followed; the last question stays. */
+function dropOldest(turns: ChatTurn[]): boolean {
+  const first = turns.findIndex(({ role }) => role !== 'system');
+  if (first < 0 || first >= turns.length - 1) return false;
+  const next = turns.findIndex(({ role }, i) => i > first && role === 'user');
+  if (next < 0) return false;
+  turns.splice(first, next - first);
+  return true;
+}
+
+function contextFull(neededTokens: number, contextTokens: number): PersonError {
+  return new PersonError(
+    `${neededTokens} of ${contextTokens} tokens are used. Drop the oldest turns, or begin a new chat.`,
+    { contextFull: true, neededTokens, contextTokens },
+  );
+}
+
+function spoken(pieces: readonly TextPiece[]): string {
+  return pieces.map(({ kind, text }) => (kind === 'answer' ? text : '')).join('');
+}
+
+function logProbs(
+  tokenizer: Tokenizer,
+  { sampler }: GenerateRequest,
+  sampled: SampledToken,
+): { readonly logProbs?: readonly TokenLogProb[] } {
+  if (sampler.topLogProbs === undefined) return {};
+  const text = (token: number) => new TextDecoder().decode(tokenizer.tokenBytes(token, true));
+  const top = sampled.top
+    .slice(0, sampler.topLogProbs)
+    .map(({ token, logProb }) => ({ token, logProb, text: text(token) }));
+  return { logProbs: [{ token: sampled.token, text: text(sampled.token), logProb: sampled.logProb, top }] };
+}

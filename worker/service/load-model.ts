@@ -1,0 +1,127 @@
+import type { LoadEvent } from '../api.ts';
+import { MemoryError } from '../errors.ts';
+import { MAX_CHUNK_ROWS, ROW_BUCKETS } from '../generation/chunks.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { KERNEL_SIZES } from '../models/kernel-sizes.ts';
+import { loadStage } from '../models/load.ts';
+import { readModelSpec, wholeModel } from '../models/spec.ts';
+import type { Stage } from '../models/stage.ts';
+import { fitModel } from '../planner/fit.ts';
+import type { StageShape } from '../planner/memory.ts';
+import { chatTemplate, createTokenizer, type Tokenizer } from '../text/index.ts';
+import type { MemoryClaims } from './memory-claims.ts';
+import type { OpenedModel } from './model-files.ts';
+import { TransferRate } from './transfer-rate.ts';
+
+/** Conversations that keep keys and values at once; they share the pages of one full context. */
+const SLOTS = 4;
+
+export interface LoadedParts {
+  readonly stage: Stage;
+  readonly shape: StageShape;
+  readonly tokenizer: Tokenizer;
+  readonly template: string | undefined;
+}
+
+export interface LoadModelOptions {
+  readonly opened: OpenedModel;
+  readonly contextTokens: number;
+  readonly gpu: Gpu;
+  readonly claims: MemoryClaims;
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: LoadEvent) => void;
+}
+
+export function stageShape(contextTokens: number, storage: 'f16' | 'f32'): StageShape {
+  return { contextTokens, sessions: 1, slots: SLOTS, maxRows: MAX_CHUNK_ROWS, maxLogitRows: SLOTS, storage };
+}
+
+/**
+ * Loads a whole model as one stage: memory claimed among the windows of this device, weights streamed through the
+ * cache, pipelines compiled meanwhile. Throws MemoryError with the figures when it does not fit.
+ */
+export async function loadModel(options: LoadModelOptions): Promise<LoadedParts> {
+  const { opened, contextTokens, gpu, claims, signal, onEvent } = options;
+  const { checkpoint, file } = opened;
+  const spec = readModelSpec(checkpoint);
+  const tokenizer = createTokenizer(checkpoint.metadata);
+  const { budgetBytes } = gpu.ledger;
+  const { maxBindingBytes } = gpu.limits;
+  const fitAt = (budget: number) =>
+    fitModel({
+      spec,
+      tensors: checkpoint.tensors,
+      shape: stageShape(contextTokens, gpu.storage),
+      sizes: KERNEL_SIZES,
+      budgetBytes: budget,
+      maxBindingBytes,
+    });
+  const claimed = await claims.claim((othersBytes) => {
+    const { fit } = fitAt(budgetBytes - othersBytes);
+    if (fit.verdict === 'too-large') throw tooLarge(fit.totalBytes, budgetBytes, othersBytes);
+    return fit.totalBytes;
+  });
+  const { plan, shape } = fitAt(claimed);
+  gpu.ledger.budgetBytes = claimed;
+
+  const rate = new TransferRate();
+  let layersDone = 0;
+  let prepared: Promise<void> = Promise.resolve();
+  const stage = await loadStage({
+    gpu,
+    spec,
+    range: wholeModel(spec),
+    plan,
+    checkpoint,
+    signal,
+    reader: {
+      shards: (indices, stop) =>
+        file.shards(indices, {
+          signal: stop,
+          onProgress: (progress) => onEvent({ kind: 'progress', ...progress, layersDone, ...rate.at(progress) }),
+        }),
+    },
+    onLayers: (layers) => {
+      layersDone = layers;
+    },
+    onAllocated: (allocated) => {
+      prepared = preparePrograms(allocated, shape.maxLogitRows, signal, onEvent);
+      prepared.catch(() => {}); // awaited below
+    },
+  });
+  try {
+    await prepared;
+    signal.throwIfAborted();
+    return { stage, shape, tokenizer, template: chatTemplate(checkpoint.metadata) };
+  } catch (error) {
+    stage.free();
+    throw error;
+  }
+}
+
+/** Compiles the programs that a conversation needs, the first answer's first. */
+async function preparePrograms(
+  stage: Stage,
+  maxLogitRows: number,
+  signal: AbortSignal,
+  onEvent: (event: LoadEvent) => void,
+): Promise<void> {
+  const prompts = ROW_BUCKETS.filter((rows) => rows > 1).flatMap((rows) => [[rows, 1] as const, [rows, 0] as const]);
+  const decodes = ROW_BUCKETS.filter((rows) => rows <= maxLogitRows).map((rows) => [rows, rows] as const);
+  const programs = [...decodes, ...prompts];
+  let done = 0;
+  for (const [rows, logitRows] of programs) {
+    signal.throwIfAborted();
+    await stage.prepare(rows, logitRows);
+    onEvent({ kind: 'preparing', pipelinesDone: ++done, pipelinesTotal: programs.length });
+  }
+}
+
+function tooLarge(neededBytes: number, budgetBytes: number, othersBytes: number): MemoryError {
+  const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(2)} GB`;
+  const others = othersBytes > 0 ? `, of which other windows hold ${gigabytes(othersBytes)}` : '';
+  return new MemoryError(
+    `This model needs ${gigabytes(neededBytes)}. Models may take ${gigabytes(budgetBytes)} on this device${others}. Choose a smaller one, or change the budget in Settings.`,
+    { neededBytes, allowedBytes: budgetBytes - othersBytes },
+  );
+}

@@ -1,0 +1,283 @@
+import type {
+  CatalogueEntry,
+  DeviceReport,
+  GenerateEvent,
+  GenerateRequest,
+  GenerateResult,
+  HostFacts,
+  HubRepository,
+  LoadEvent,
+  LoadedModel,
+  ModelSource,
+  ModelSummary,
+  ServerModel,
+  Settings,
+  StorageReport,
+  WorkerApi,
+  WorkerEvent,
+} from '../api.ts';
+import { CancelledError, type DeviceError, InternalError, PersonError } from '../errors.ts';
+import { answer, type ChatModel, type LastAnswer } from '../generation/chat.ts';
+import { Engine } from '../generation/engine.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { KERNEL_SIZES } from '../models/kernel-sizes.ts';
+import { readModelSpec } from '../models/spec.ts';
+import { fitModel } from '../planner/fit.ts';
+import { createMemoryLocks, createShardStore, type Locks, type ShardStore } from '../shards/index.ts';
+import { createTemplateRenderer, spawnTemplateWorker, type TemplateRenderer } from '../text/index.ts';
+import { CATALOGUE, resolveCatalogueEntry } from '../weights/catalogue.ts';
+import { catalogueEntry } from './catalogue-fit.ts';
+import { DeviceHost } from './device-host.ts';
+import { type LoadedParts, loadModel, stageShape } from './load-model.ts';
+import { LoadingNotes } from './loading-note.ts';
+import { type LockQuery, MemoryClaims } from './memory-claims.ts';
+import { ModelFiles, type OpenedModel } from './model-files.ts';
+import { noStore } from './no-store.ts';
+import { summarize } from './summary.ts';
+
+interface Started {
+  readonly host: HostFacts;
+  readonly device: DeviceHost;
+  readonly files: ModelFiles;
+  readonly store: ShardStore;
+  readonly notes: LoadingNotes;
+  readonly claims: MemoryClaims;
+  readonly onEvent: (event: WorkerEvent) => void;
+}
+
+interface Active {
+  readonly gpu: Gpu;
+  readonly engine: Engine;
+  readonly parts: LoadedParts;
+  readonly chat: ChatModel;
+  readonly loaded: LoadedModel;
+}
+
+/** The worker behind `WorkerApi`: one device, at most one model, any number of conversations. */
+export class ShoalWorker implements WorkerApi {
+  readonly #renderer: TemplateRenderer = createTemplateRenderer({ spawn: spawnTemplateWorker });
+  readonly #lastAnswers = new Map<string, LastAnswer>();
+  readonly #running = new Map<string, AbortController>();
+  #started: Started | undefined;
+  #settings: Settings | undefined;
+  #active: Active | undefined;
+  #loading: { readonly abort: AbortController; readonly done: Promise<unknown> } | undefined;
+
+  async start(settings: Settings, host: HostFacts, onEvent: (event: WorkerEvent) => void): Promise<DeviceReport> {
+    const locks = (navigator.locks as Locks | undefined) ?? createMemoryLocks();
+    const notes = new LoadingNotes(locks);
+    const claims = new MemoryClaims(navigator.locks as LockQuery | undefined);
+    const interruption = await notes.takeInterruption();
+    let storeFailure: unknown;
+    const store = await createShardStore().catch((error: unknown) => {
+      storeFailure = error;
+      return noStore(error);
+    });
+    const device = new DeviceHost(host, notes, claims, interruption, storeFailure === undefined);
+    this.#settings = settings;
+    this.#started = {
+      host,
+      device,
+      store,
+      notes,
+      claims,
+      onEvent,
+      files: new ModelFiles(store, host.origin, settings),
+    };
+    return device.report(settings);
+  }
+
+  async device(): Promise<DeviceReport> {
+    return this.#here.device.report(this.#now);
+  }
+
+  async changeSettings(settings: Settings): Promise<DeviceReport> {
+    this.#settings = settings;
+    this.#here.files.settings = settings;
+    return this.device();
+  }
+
+  // ---------- models ----------
+
+  async catalogue(contextTokens: number): Promise<readonly CatalogueEntry[]> {
+    const limits = await this.#limits();
+    return CATALOGUE.map((model) => catalogueEntry(model, contextTokens, limits));
+  }
+
+  async resolve(entryId: string): Promise<ModelSource> {
+    const model = CATALOGUE.find(({ id }) => id === entryId);
+    if (model === undefined) throw new InternalError(`The catalogue has no ${entryId}.`);
+    const { signal } = new AbortController();
+    const { listing, file } = await resolveCatalogueEntry(model, { ...this.#here.files.hub, signal });
+    return { kind: 'hub', repository: listing.repository, file: file.file, commit: listing.commit };
+  }
+
+  async hubFiles(repository: string): Promise<HubRepository> {
+    return this.#here.files.hubFiles(repository, new AbortController().signal);
+  }
+
+  async serverModels(): Promise<readonly ServerModel[]> {
+    return this.#here.files.serverModels(new AbortController().signal);
+  }
+
+  async inspect(source: ModelSource, contextTokens: number): Promise<ModelSummary> {
+    const opened = await this.#here.files.open(source, new AbortController().signal);
+    return this.#summary(opened, contextTokens);
+  }
+
+  async load(source: ModelSource, contextTokens: number, onEvent: (event: LoadEvent) => void): Promise<LoadedModel> {
+    await this.pauseLoad();
+    const abort = new AbortController();
+    const done = this.#load(source, contextTokens, onEvent, abort.signal);
+    this.#loading = { abort, done: done.catch(() => {}) };
+    try {
+      return await done;
+    } finally {
+      if (this.#loading?.abort === abort) this.#loading = undefined;
+    }
+  }
+
+  async pauseLoad(): Promise<void> {
+    this.#loading?.abort.abort(new CancelledError('Paused. What came so far is kept and checked.'));
+    await this.#loading?.done;
+  }
+
+  async unload(): Promise<void> {
+    await this.pauseLoad();
+    await this.#close(new CancelledError('The model was unloaded.'));
+  }
+
+  async loaded(): Promise<LoadedModel | undefined> {
+    return this.#active?.loaded;
+  }
+
+  // ---------- chat ----------
+
+  async generate(request: GenerateRequest, onEvent: (event: GenerateEvent) => void): Promise<GenerateResult> {
+    const active = this.#active;
+    if (active === undefined) throw new PersonError('No model is loaded. Choose one first.', { noModel: true });
+    const abort = new AbortController();
+    this.#running.set(request.id, abort);
+    try {
+      return await answer(active.chat, request, onEvent, abort.signal);
+    } finally {
+      this.#running.delete(request.id);
+    }
+  }
+
+  async stop(id: string): Promise<void> {
+    this.#running.get(id)?.abort();
+  }
+
+  async forget(conversation: string): Promise<void> {
+    this.#lastAnswers.delete(conversation);
+    this.#active?.engine.forget(conversation);
+  }
+
+  // ---------- storage ----------
+
+  async storage(): Promise<StorageReport> {
+    const { store } = this.#here;
+    return { files: await store.list(), ...(await store.estimate()) };
+  }
+
+  async remove(key: string): Promise<void> {
+    if (this.#active?.loaded.summary.key === key) await this.unload();
+    await this.#here.store.remove(key);
+    this.#here.onEvent({ kind: 'storage-changed' });
+  }
+
+  async destroyDevice(): Promise<void> {
+    if (!this.#here.host.testHooks) throw new InternalError('Test hooks are off.');
+    this.#active?.gpu.device.destroy();
+  }
+
+  // ---------- inside ----------
+
+  get #here(): Started {
+    if (this.#started === undefined) throw new InternalError('The worker was not started.');
+    return this.#started;
+  }
+
+  get #now(): Settings {
+    if (this.#settings === undefined) throw new InternalError('The worker was not started.');
+    return this.#settings;
+  }
+
+  async #limits(): Promise<{ budgetBytes: number; maxBindingBytes: number; storage: 'f16' | 'f32' }> {
+    const { device } = this.#here;
+    const { maxBindingBytes, f16 } = await device.report(this.#now);
+    const storage = f16 && this.#now.storage === 'auto' ? 'f16' : 'f32';
+    return { budgetBytes: await device.budgetBytes(this.#now), maxBindingBytes, storage };
+  }
+
+  async #summary(opened: OpenedModel, contextTokens: number): Promise<ModelSummary> {
+    const { budgetBytes, maxBindingBytes, storage } = await this.#limits();
+    const { checkpoint } = opened;
+    const spec = readModelSpec(checkpoint);
+    const shape = stageShape(contextTokens, storage);
+    const { tensors } = checkpoint;
+    const { fit } = fitModel({ spec, tensors, shape, sizes: KERNEL_SIZES, budgetBytes, maxBindingBytes });
+    return summarize(opened, spec, fit, await this.#here.store.list());
+  }
+
+  async #load(
+    source: ModelSource,
+    contextTokens: number,
+    onEvent: (event: LoadEvent) => void,
+    signal: AbortSignal,
+  ): Promise<LoadedModel> {
+    const { device, files, notes, claims, onEvent: tell } = this.#here;
+    await this.#close(new CancelledError('Another model is being loaded.'));
+    const opened = await files.open(source, signal);
+    const summary = await this.#summary(opened, contextTokens);
+    onEvent({ kind: 'header', summary });
+    const { budgetBytes } = await device.report(this.#now);
+    return notes.during(summary.name, budgetBytes, signal, async () => {
+      let gpu: Gpu | undefined;
+      try {
+        gpu = await device.open(this.#now, budgetBytes);
+        const parts = await loadModel({ opened, contextTokens, gpu, claims, signal, onEvent });
+        const engine = new Engine(parts.stage, parts.shape.contextTokens, parts.shape.slots);
+        const chat: ChatModel = { engine, ...parts, renderer: this.#renderer, lastAnswers: this.#lastAnswers };
+        const loaded: LoadedModel = {
+          summary: await this.#summary(opened, parts.shape.contextTokens),
+          contextTokens: parts.shape.contextTokens,
+          sessions: parts.shape.sessions,
+          storage: gpu.storage,
+          allocatedBytes: gpu.ledger.takenBytes,
+        };
+        const active: Active = { gpu, engine, parts, chat, loaded };
+        this.#active = active;
+        void gpu.failure.then((error) => this.#lost(active, error));
+        tell({ kind: 'storage-changed' });
+        return loaded;
+      } catch (error) {
+        gpu?.close();
+        await claims.release();
+        tell({ kind: 'storage-changed' });
+        throw gpu?.failed ?? error;
+      }
+    });
+  }
+
+  /** The GPU went away: everything on it is freed; conversations stay, and a later load goes on with them. */
+  async #lost(active: Active, error: DeviceError): Promise<void> {
+    if (this.#active !== active) return;
+    const reason = error.details.reason;
+    await this.#close(error);
+    if (reason === 'lost' || reason === 'out-of-memory' || reason === 'validation') {
+      this.#here.onEvent({ kind: 'device-lost', reason, message: error.message });
+    }
+  }
+
+  async #close(why: Error): Promise<void> {
+    const active = this.#active;
+    if (active === undefined) return;
+    this.#active = undefined;
+    active.engine.close(why);
+    active.parts.stage.free();
+    active.gpu.close();
+    await this.#here.claims.release();
+  }
+}

@@ -1,0 +1,39 @@
+import type { Fit, ModelSummary, StoredFile } from '../api.ts';
+import type { ModelSpec } from '../models/spec.ts';
+import { quantizationOf } from '../weights/quantization.ts';
+import type { FormatName, TensorInfo } from '../weights/types.ts';
+import type { OpenedModel } from './model-files.ts';
+
+/** What the models page says of a model whose header was read. */
+export function summarize(
+  { source, fileName, file, checkpoint }: OpenedModel,
+  spec: ModelSpec,
+  fit: Fit,
+  stored: readonly StoredFile[],
+): ModelSummary {
+  const same = JSON.stringify(file.identity);
+  const kept = stored.find(({ identity }) => JSON.stringify(identity) === same);
+  let parameters = 0;
+  for (const { rows, cols } of checkpoint.tensors.values()) parameters += rows * cols;
+  return {
+    key: kept?.key ?? '',
+    source,
+    name: spec.name,
+    architecture: spec.architecture,
+    quantization: quantizationOf(fileName) ?? commonFormat(checkpoint.tensors).toUpperCase(),
+    parameters,
+    layers: spec.blocks.length,
+    vocabulary: spec.vocabulary,
+    trainedContextTokens: spec.contextTokens,
+    fileBytes: file.size,
+    keptBytes: kept?.keptBytes ?? 0,
+    fit,
+  };
+}
+
+/** The format that most bytes are in. */
+function commonFormat(tensors: ReadonlyMap<string, TensorInfo>): FormatName {
+  const bytes = new Map<FormatName, number>();
+  for (const tensor of tensors.values()) bytes.set(tensor.format, (bytes.get(tensor.format) ?? 0) + tensor.bytes);
+  return [...bytes].sort((a, b) => b[1] - a[1])[0]?.[0] ?? 'f32';
+}
