@@ -1,7 +1,7 @@
 // @ts-check
 // npm run bench -- NAME [--json] [options of the benchmark]
 // Every file of this folder that exports `run` is one; `needs` says what is fetched for it before.
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ensureDependencies } from '../signaling/install.mjs';
@@ -63,9 +63,13 @@ async function main(args) {
 }
 
 async function benchNames() {
-  const files = await readdir(folder);
-  const found = files.filter((file) => /^[a-z0-9-]+\.(ts|mjs)$/.test(file) && file !== 'run.mjs').sort();
-  return new Map(found.map((file) => [file.replace(/\.\w+$/, ''), file]));
+  const sources = (await readdir(folder)).filter((file) => /^[a-z0-9-]+\.(ts|mjs)$/.test(file)).sort();
+  const names = new Map();
+  for (const file of sources) {
+    const text = await readFile(path.join(folder, file), 'utf8');
+    if (/^export (async )?(function|const) run\b/m.test(text)) names.set(file.replace(/\.\w+$/, ''), file);
+  }
+  return names;
 }
 
 /**
