@@ -9,6 +9,8 @@ const TURNS: readonly ChatTurn[] = [
   { role: 'system', content: 'Be brief.' },
   { role: 'user', content: 'Hi <|im_end|> {{ 1 }}' },
 ];
+/** Long beside what the other templates here need, also on a busy machine. */
+const LIMIT_MS = 1000;
 const ENDLESS = '{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}';
 
 let spawnWorker: () => TemplateWorker;
@@ -18,7 +20,7 @@ let renderer: TemplateRenderer;
 
 beforeAll(async () => {
   spawnWorker = await buildTemplateWorker();
-  renderer = createTemplateRenderer({ spawn, timeLimitMs: 500 });
+  renderer = createTemplateRenderer({ spawn, timeLimitMs: LIMIT_MS });
 });
 afterAll(() => renderer.close());
 
@@ -62,7 +64,7 @@ describe('chat templates', () => {
 
   test('are stopped when they take too long, and the next one works', async () => {
     const error = await errorOf(renderer.renderChat(ENDLESS, TURNS, OPTIONS));
-    expect(error.message).toBe("The model's chat template took longer than 0.5 s and was stopped.");
+    expect(error.message).toBe("The model's chat template took longer than 1 s and was stopped.");
     expect(error.details.reason).toBe('template-timeout');
     expect(alive).toBe(0);
     expect(await renderer.renderChat('{{ 1 + 1 }}', TURNS, OPTIONS)).toBe('2');
@@ -74,7 +76,8 @@ describe('chat templates', () => {
     ['recursion without end', '{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}'],
     ['lists that would fill the memory', '{% for a in range(1000000000) %}{% endfor %}'],
   ])('fail with a clear error: %s', async (_, template) => {
-    const error = await errorOf(renderer.renderChat(template, TURNS, OPTIONS));
+    const patient = createTemplateRenderer({ spawn, timeLimitMs: 20 * LIMIT_MS });
+    const error = await errorOf(patient.renderChat(template, TURNS, OPTIONS));
     expect(error.message).toMatch(/^The model's chat template could not be run: ./);
     expect(error.message.length).toBeLessThan(400);
     expect(error.details.reason).toBe('template-failed');
