@@ -12,7 +12,8 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{worker,signaling,web,shaders}/**/*.test.ts', 'tests/{setup,unit,reference}/**/*.test.ts'],
+          include: ['{worker,signaling,web,shaders,tests,bench}/**/*.test.ts'],
+          exclude: ['tests/{kernels,engine,conformance,e2e}/**', '**/node_modules/**'],
           environment: 'node',
           testTimeout: UNIT_TIMEOUT_MS,
           hookTimeout: UNIT_TIMEOUT_MS,

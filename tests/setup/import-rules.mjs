@@ -48,8 +48,8 @@ const RULES = {
   // the assembly of the above behind worker/api.ts
   'worker/': { values: ['worker/', 'shaders/'], packages: ['comlink', 'valibot', 'idb-keyval'] },
   'web/': {
-    // main.ts only by address, to start it
-    values: ['worker/api.ts', 'worker/client.ts', 'worker/main.ts', ERRORS],
+    // main.ts only by address, to start it; package.json for the version
+    values: ['worker/api.ts', 'worker/client.ts', 'worker/main.ts', 'package.json', ERRORS],
     packages: [
       'lit',
       'comlink',
