@@ -16,27 +16,47 @@ export interface CachedContext {
   readonly digest: (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
 }
 
-/** Reads a shard from the store and checks it against the hash that was kept with it. */
-export async function readCached(context: CachedContext, index: number): Promise<CachedRead> {
-  const stored = await context.records.shard(context.key, index);
-  if (!stored) return { kind: 'missing', index };
-  const bytes = new Uint8Array(stored.bytes);
-  const whole = bytes.length === shardLength(context.size, index);
-  if (whole && equalBytes(await context.digest(bytes), stored.sha256)) return { kind: 'good', index, bytes };
-  freeBuffer(stored.bytes);
+/**
+ * Reads a shard from the store and checks it against the hash that was kept with it.
+ * @param sha256 the hash as it was when the loop began
+ */
+export async function readCached(context: CachedContext, index: number, sha256: Uint8Array): Promise<CachedRead> {
+  const { records, key } = context;
+  const bytes = await records.bytes(key, index);
+  if (!bytes) return { kind: 'missing', index };
+  if (await isGood(context, index, bytes, sha256)) return { kind: 'good', index, bytes: new Uint8Array(bytes) };
+  freeBuffer(bytes);
+  // Another window may have replaced the shard and its hash since: read both at once.
+  const both = await records.shard(key, index);
+  if (!both) return { kind: 'missing', index };
+  const replaced = !equalBytes(both.sha256, sha256);
+  if (replaced && (await isGood(context, index, both.bytes, both.sha256))) {
+    return { kind: 'good', index, bytes: new Uint8Array(both.bytes) };
+  }
+  freeBuffer(both.bytes);
   return { kind: 'damaged', index };
+}
+
+async function isGood(context: CachedContext, index: number, bytes: ArrayBuffer, sha256: Uint8Array): Promise<boolean> {
+  if (bytes.byteLength !== shardLength(context.size, index)) return false;
+  return equalBytes(await context.digest(new Uint8Array(bytes)), sha256);
 }
 
 /**
  * Reads shards in the order given, `READS_IN_FLIGHT` at a time, each checked while the next are being read. The
  * consumer frees what it gets; leaving early frees the rest.
  */
-export async function* readAhead(context: CachedContext, indices: readonly number[]): AsyncGenerator<CachedRead> {
+export async function* readAhead(
+  context: CachedContext,
+  indices: readonly number[],
+  hashes: ReadonlyMap<number, Uint8Array>,
+): AsyncGenerator<CachedRead> {
   const inFlight: Promise<CachedRead>[] = [];
   let started = 0;
   const startMore = () => {
     while (inFlight.length < READS_IN_FLIGHT && started < indices.length) {
-      const read = readCached(context, indices[started++] as number);
+      const index = indices[started++] as number;
+      const read = readCached(context, index, hashes.get(index) as Uint8Array);
       read.catch(() => {}); // Seen when it is its turn.
       inFlight.push(read);
     }

@@ -109,7 +109,7 @@ export class StoredCachedFile implements CachedFile {
         signal.throwIfAborted();
         if (here.has(indices[position] as number)) {
           const run = takeWhile(indices, position, (index) => here.has(index));
-          for await (const read of this.#storedAhead(run)) {
+          for await (const read of this.#storedAhead(run, here)) {
             if (read.kind !== 'good') {
               here.delete(read.index);
               if (read.kind === 'damaged') await this.#drop(read.index, damaged);
@@ -195,8 +195,8 @@ export class StoredCachedFile implements CachedFile {
     return { index, offset: index * SHARD_BYTES, bytes, release };
   }
 
-  #storedAhead(run: readonly number[]) {
-    return readAhead({ ...this.#context, key: this.#file.key, size: this.size }, run);
+  #storedAhead(run: readonly number[], hashes: ReadonlyMap<number, Uint8Array>) {
+    return readAhead({ ...this.#context, key: this.#file.key, size: this.size }, run, hashes);
   }
 
   async #drop(index: number, damaged: Set<number>): Promise<void> {

@@ -73,7 +73,7 @@ async function drain(file: CachedFile, signal: AbortSignal, indices = ALL) {
 }
 
 async function committed(): Promise<Set<number>> {
-  return (await Records.open('shoal-shards').presence(KEY)).here;
+  return new Set((await Records.open('shoal-shards').presence(KEY)).here.keys());
 }
 
 type End =

@@ -15,9 +15,9 @@ export interface FileRecord {
   readonly mirror?: string;
 }
 
-/** Which shards of a file are whole (bytes and hash), and which were and are not any more. */
+/** Which shards of a file are whole (bytes and hash), with their hashes, and which were and are not any more. */
 export interface Presence {
-  readonly here: Set<number>;
+  readonly here: Map<number, Uint8Array>;
   readonly lost: Set<number>;
 }
 
@@ -63,16 +63,19 @@ export class Records {
 
   presence(key: string): Promise<Presence> {
     return this.#use('readonly', async (store) => {
-      const [shards, hashes] = await Promise.all([
+      const [shards, known, hashes] = await Promise.all([
         promisifyRequest(store.getAllKeys(within('shard', key))),
         promisifyRequest(store.getAllKeys(within('hash', key))),
+        promisifyRequest<Uint8Array[]>(store.getAll(within('hash', key))),
       ]);
-      const bytesOf = new Set(shards.map(indexOf));
-      const known = hashes.map(indexOf);
-      return {
-        here: new Set(known.filter((index) => bytesOf.has(index))),
-        lost: new Set(known.filter((index) => !bytesOf.has(index))),
-      };
+      const withBytes = new Set(shards.map(indexOf));
+      const here = new Map<number, Uint8Array>();
+      const lost = new Set<number>();
+      known.map(indexOf).forEach((index, i) => {
+        if (withBytes.has(index)) here.set(index, hashes[i] as Uint8Array);
+        else lost.add(index);
+      });
+      return { here, lost };
     });
   }
 
@@ -84,6 +87,12 @@ export class Records {
       ]);
       return counts.every((count) => count === 1);
     });
+  }
+
+  /** A shard's bytes alone: half the requests of `shard` for who knows the hash. */
+  async bytes(key: string, index: number): Promise<ArrayBuffer | undefined> {
+    const bytes = await this.#use('readonly', (store) => promisifyRequest(store.get(['shard', key, index])));
+    return bytes instanceof ArrayBuffer ? bytes : undefined;
   }
 
   shard(key: string, index: number): Promise<StoredShard | undefined> {

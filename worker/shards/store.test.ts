@@ -3,6 +3,7 @@ import { IDBFactory } from 'fake-indexeddb';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { ModelError, PersonError, RetryError, StorageError } from '../errors.ts';
 import type { FileIdentity } from '../weights/types.ts';
+import { readCached } from './cached.ts';
 import { fileKey, shardCount } from './grid.ts';
 import { createMemoryLocks } from './locks.ts';
 import { Records } from './records.ts';
@@ -37,6 +38,10 @@ async function readAll(file: CachedFile, indices = ALL, options: { signal?: Abor
 function expectRight(shard: Shard, bytes = BYTES) {
   const wanted = bytes.subarray(shard.offset, shard.offset + SHARD_BYTES);
   expect(Buffer.compare(shard.bytes, wanted), `shard ${shard.index}`).toBe(0);
+}
+
+function hashOf(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(Buffer.from(sha256(bytes), 'hex'));
 }
 
 async function damage(index: number, key = KEY) {
@@ -210,6 +215,21 @@ describe('damage', () => {
     expect(await readAll(file)).toMatchObject({ fetchedBytes: 1_234_567 });
   });
 
+  test('a shard that another window replaced since the loop began is taken as it is now', async () => {
+    await readAll(await (await createShardStore()).open(HUB_FILE, SIZE, new TestSource(BYTES)));
+    const records = Records.open('shoal-shards');
+    const context = { key: KEY, size: SIZE, records, digest: async (bytes: Uint8Array) => hashOf(bytes) };
+    const stale = new Uint8Array(32);
+    const read = await readCached(context, 1, stale);
+    expect(read.kind === 'good' && Buffer.compare(read.bytes, BYTES.subarray(SHARD_BYTES, 2 * SHARD_BYTES))).toBe(0);
+    const known = (await records.presence(KEY)).here.get(1) as Uint8Array;
+    await damage(1);
+    expect(await readCached(context, 1, known)).toEqual({ kind: 'damaged', index: 1 });
+    expect(await readCached(context, 1, stale)).toEqual({ kind: 'damaged', index: 1 });
+    await records.dropBytes(KEY, 1);
+    expect(await readCached(context, 1, known)).toEqual({ kind: 'missing', index: 1 });
+  });
+
   test('a shard that goes while others are being read is fetched again', async () => {
     const source = new TestSource(BYTES);
     const file = await (await createShardStore()).open(HUB_FILE, SIZE, source);
@@ -229,10 +249,10 @@ describe('the whole file', () => {
     const source = new TestSource(BYTES, { sha256: SHA256.toUpperCase() });
     const records = Records.open('shoal-shards');
     let reads = 0;
-    const shard = records.shard.bind(records);
-    records.shard = (key, index) => {
+    const bytes = records.bytes.bind(records);
+    records.bytes = (key, index) => {
       reads++;
-      return shard(key, index);
+      return bytes(key, index);
     };
     const store = await createShardStore({ records });
     const file = await store.open(HUB_FILE, SIZE, source);

@@ -101,7 +101,7 @@ class IndexedDbStore implements ShardStore {
           identity: file.identity,
           name: file.name,
           size: file.size,
-          keptBytes: bytesOf(file.size, here),
+          keptBytes: bytesOf(file.size, here.keys()),
           lostBytes: bytesOf(file.size, lost),
           complete: here.size === shardCount(file.size),
           verified: confirmed ? 'origin' : 'own-hashes',

@@ -1,0 +1,146 @@
+// @ts-check
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ensureChromium } from '../tests/setup/chromium.mjs';
+import { syntheticModel } from './load-model.mjs';
+import { serveLoadBench } from './load-server.mjs';
+import { growingRenderer } from './renderer-memory.mjs';
+
+const PASSES = 5;
+const REST_MS = 3000;
+const pages = path.join(path.dirname(fileURLToPath(import.meta.url)), 'pages');
+
+/**
+ * Loads a synthetic model of 1 GiB in Chromium, from the network and then from the cache, to the GPU. MiB are private
+ * resident memory of the renderer over idle; idle has the page, the worker, the vocabulary and an open GPU device.
+ * @param {{ json: boolean }} options
+ * @returns {Promise<object>}
+ */
+export async function run({ json }) {
+  if (process.platform !== 'linux') throw new Error('This bench reads /proc, which only Linux has.');
+  const say = (/** @type {string} */ line) => void (json ? process.stderr : process.stdout).write(`${line}\n`);
+  const chromium = await ensureChromium();
+  if ('skipped' in chromium) throw new Error(`This bench needs Chromium: ${chromium.skipped}`);
+  const folder = mkdtempSync(path.join(tmpdir(), 'shoal-load-'));
+  const model = syntheticModel();
+  try {
+    await buildPages(folder);
+    const server = await serveLoadBench({ folder, model });
+    try {
+      return await measure(chromium, server, model, say);
+    } finally {
+      await server.close();
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** @param {string} folder */
+async function buildPages(folder) {
+  const { build } = await import('vite');
+  await build({
+    configFile: false,
+    logLevel: 'warn',
+    root: pages,
+    worker: { format: 'es' },
+    build: {
+      outDir: folder,
+      target: 'chrome134',
+      rolldownOptions: { input: path.join(pages, 'load.html') },
+      emptyOutDir: true,
+    },
+  });
+}
+
+/**
+ * @param {{ executablePath: string, args: string[] }} chromium
+ * @param {Awaited<ReturnType<typeof serveLoadBench>>} server
+ * @param {ReturnType<typeof syntheticModel>} model
+ * @param {(line: string) => void} say
+ */
+async function measure(chromium, server, model, say) {
+  const playwright = await import('@playwright/test');
+  const browser = await playwright.chromium.launch({
+    executablePath: chromium.executablePath,
+    args: [...chromium.args, '--js-flags=--expose-gc', '--disable-features=SpareRendererForSitePerProcess'],
+  });
+  try {
+    const page = await browser.newPage();
+    page.on('console', (message) => say(`page: ${message.text()}`));
+    page.on('pageerror', (error) => say(`page: ${error.message}`));
+    await page.goto(`${server.address}load.html`);
+    await page.waitForFunction('bench');
+    /** @param {string} call */
+    const bench = (call) => page.evaluate(`bench.${call}`);
+    const memory = await growingRenderer(browser, () => bench('grow()'));
+    await bench('shrink()');
+    const rest = async () => {
+      await bench('collect()');
+      return memory.atRest(REST_MS);
+    };
+
+    const emptyMiB = await rest();
+    await bench(`open(${JSON.stringify(`${server.address}model.gguf`)})`);
+    await bench('vocabulary()');
+    const vocabularyMiB = (await rest()) - emptyMiB;
+    say(`vocabulary of ${model.tokens} tokens: ${vocabularyMiB.toFixed(1)} MiB`);
+
+    if (!(await bench('openGpu()'))) throw new Error('Chromium gave the worker no WebGPU adapter');
+    const idleMiB = await rest();
+    const download = await memory.during(() => /** @type {Promise<Loaded>} */ (bench('load()')));
+    say(`download: peak ${(download.peakMiB - idleMiB).toFixed(1)} MiB over ${idleMiB.toFixed(1)}, ${rate(download)}`);
+    if (server.sentBytes() > model.size + 1) throw new Error(`${server.sentBytes() - model.size} bytes came twice`);
+    const betweenMiB = (await rest()) - idleMiB;
+    const cached = await memory.during(() => /** @type {Promise<Loaded>} */ (bench('load()')));
+    say(`from the cache: peak ${(cached.peakMiB - idleMiB).toFixed(1)} MiB over idle, ${rate(cached)}`);
+    if (cached.result.fetchedBytes > 0) throw new Error('the second load was not from the cache');
+
+    const ratios = [];
+    const rawMBps = [];
+    const cachedMBps = [];
+    for (let pass = 0; pass < PASSES; pass++) {
+      const raw = /** @type {number} */ (await bench('readRaw()'));
+      const verified = /** @type {number} */ (await bench('readCached()'));
+      rawMBps.push(raw);
+      cachedMBps.push(verified);
+      ratios.push(verified / raw);
+      say(`pass ${pass + 1}: bare ${raw.toFixed(0)} MB/s, verified ${verified.toFixed(0)} MB/s`);
+    }
+    return {
+      peakWorkerMiB: round(Math.max(download.peakMiB, cached.peakMiB) - idleMiB),
+      peakDownloadMiB: round(download.peakMiB - idleMiB),
+      peakCachedMiB: round(cached.peakMiB - idleMiB),
+      afterDownloadMiB: round(betweenMiB),
+      idleMiB: round(idleMiB),
+      vocabularyMiB: round(vocabularyMiB),
+      cachedOverRawRead: round(median(ratios)),
+      rawReadMBps: round(median(rawMBps)),
+      cachedReadMBps: round(median(cachedMBps)),
+      downloadSeconds: round(download.result.seconds),
+      cachedLoadSeconds: round(cached.result.seconds),
+      modelMiB: round(model.size / 2 ** 20),
+    };
+  } finally {
+    await browser.close();
+  }
+}
+
+/** @typedef {{ layers: number, fetchedBytes: number, seconds: number }} Loaded */
+
+/** @param {{ result: Loaded }} loaded */
+function rate({ result }) {
+  return `${result.seconds.toFixed(1)} s, ${(result.fetchedBytes / 1e6).toFixed(0)} MB from the network`;
+}
+
+/** @param {number[]} values */
+function median(values) {
+  return /** @type {number} */ ([...values].sort((a, b) => a - b)[values.length >> 1]);
+}
+
+/** @param {number} value */
+function round(value) {
+  return Math.round(value * 1000) / 1000;
+}
