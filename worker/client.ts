@@ -6,7 +6,7 @@ import { fromWire, toWire, type WireError } from './errors.ts';
 export type WorkerClient = WorkerApi;
 
 type Outcome = { readonly ok: unknown } | { readonly error: WireError };
-type Call = (method: string, parameters: unknown[], callback?: () => void) => Promise<Outcome>;
+type Call = (method: string, parameters: unknown[], callback?: (...event: unknown[]) => unknown) => Promise<Outcome>;
 type Methods = Record<string, (...parameters: unknown[]) => Promise<unknown>>;
 
 /** Serves `api` at `endpoint`: errors go over as data, since structured clone drops their classes. */
@@ -14,7 +14,15 @@ export function serveWorker(api: WorkerApi, endpoint?: Comlink.Endpoint): void {
   const methods = api as unknown as Methods;
   const call: Call = async (method, parameters, callback) => {
     try {
-      return { ok: await methods[method]?.apply(api, callback === undefined ? parameters : [...parameters, callback]) };
+      if (callback === undefined) return { ok: await methods[method]?.apply(api, parameters) };
+      // a callback has a port of its own: the result must not overtake the last events
+      let arrived: unknown;
+      const told = (...event: unknown[]) => {
+        arrived = callback(...event);
+      };
+      const ok = await methods[method]?.apply(api, [...parameters, told]);
+      await arrived;
+      return { ok };
     } catch (error) {
       return { error: toWire(error) };
     }
@@ -30,7 +38,11 @@ export function connectWorker(endpoint: Comlink.Endpoint): WorkerClient {
     // Comlink proxies a function only as a parameter of its own, so the callback is passed beside the others
     const outcome =
       typeof callback === 'function'
-        ? await remote.call(method, parameters.slice(0, -1), Comlink.proxy(callback as () => void))
+        ? await remote.call(
+            method,
+            parameters.slice(0, -1),
+            Comlink.proxy(callback as (...event: unknown[]) => unknown),
+          )
         : await remote.call(method, parameters);
     if ('error' in outcome) throw fromWire(outcome.error);
     return outcome.ok;
