@@ -61,7 +61,7 @@ describe.skipIf(reason !== '')(`the engine${reason}`, () => {
   };
 
   beforeAll(async () => {
-    gpu = await openEnvironment('lavapipe', 'f32');
+    gpu = await openEnvironment('driver', 'f32');
   });
   afterEach(() => engine.close());
   afterAll(() => gpu.close());

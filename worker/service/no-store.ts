@@ -6,6 +6,7 @@ export function noStore(reason: unknown): ShardStore {
     open: () => Promise.reject(reason),
     list: () => Promise.resolve([]),
     remove: () => Promise.reject(reason),
+    requestPersistence: () => Promise.resolve('denied'),
     estimate: () => Promise.resolve({ usedBytes: 0, quotaBytes: 0, persisted: false }),
   };
 }
