@@ -1,4 +1,4 @@
-import { CancelledError, InternalError, PersonError } from '../errors.ts';
+import { CancelledError, InternalError, ModelError, PersonError } from '../errors.ts';
 import { readResult, type SampledToken, type SamplerParameters } from '../gpu/sampler.ts';
 import { PAGE_POSITIONS, type StepRow } from '../gpu/step.ts';
 import type { Stage } from '../models/stage.ts';
@@ -83,6 +83,7 @@ export class Engine {
   #prefillLast = false;
   #wake: () => void = () => {};
   #ended: unknown;
+  #closed = false;
 
   constructor(stage: Stage, contextTokens: number, slots: number) {
     this.#stage = stage;
@@ -124,6 +125,8 @@ export class Engine {
 
   /** Ends every run with `error`, for good. */
   close(error: unknown = new CancelledError('The model was unloaded.')): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#end(error);
     this.#steps.free();
   }
@@ -221,6 +224,15 @@ export class Engine {
   /** A token was read. Tokens of a run that ended are dropped: at most the steps in flight. */
   #take(run: Run, sampled: SampledToken): void {
     if (run.session.run !== run) return;
+    if (!sampled.finite) {
+      this.#settle(run);
+      run.reject(
+        new ModelError(
+          'The model gave numbers that are infinite or none at all: its file is damaged, or too large values overflow here.',
+        ),
+      );
+      return;
+    }
     const now = performance.now();
     if (run.produced === 0) run.firstTokenAt = now;
     run.lastTokenAt = now;
