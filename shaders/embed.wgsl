@@ -5,7 +5,8 @@
 #import parts/step
 #import $format
 
-const EIGHTS: u32 = $units * 4;
+const UNITS: u32 = $units;
+const EIGHTS = UNITS * 4u;
 const ROWS: u32 = $rows;
 const ROW_START: u32 = $rowStart;
 const VOCABULARY: u32 = $vocabulary;
@@ -13,6 +14,10 @@ const VOCABULARY: u32 = $vocabulary;
 @group(0) @binding($stepBinding) var<storage, read> step: Step;
 @group(0) @binding($sampledBinding) var<storage, read> sampled: array<u32>;
 @group(0) @binding($hiddenBinding) var<storage, read_write> hidden: array<vec4f>;
+
+fn row_units() -> u32 {
+  return UNITS;
+}
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {

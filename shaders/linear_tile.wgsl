@@ -1,10 +1,9 @@
 // y[b][n] = (accumulate: y[b][n]) + (bias: bias[n]) + sum over k of W[n][k] * x[b][k], a tile of $tile rows b by 64 rows n of
-// W a workgroup. n runs over the rows of one part of W, from $rowStart on in y and bias; columns of y between the
-// tensor's rows and the padding's end become zero.
+// W a workgroup. n runs over the rows of one part of W; padding columns of y become zero.
 // A unit of 32 columns of x and W at a time is put in workgroup memory in the storage type, each weight unpacked once;
 // a thread then makes $perThread x 4 outputs, $reach rows and 16 columns apart, summed in f32. Rows of the tiles are 36
 // columns apart, so that neighbours lie in different banks.
-// Grid: x covers $paddedRows rows of W, 64 a workgroup; y covers the batch, $tile rows a workgroup, a whole number.
+// Grid: x covers shape.padded_rows, 64 a workgroup; y covers the batch, $tile rows a workgroup, a whole number.
 #import parts/linear
 
 const TILE: u32 = $tile;
@@ -27,12 +26,12 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   var sums2 = vec4f();
   var sums3 = vec4f();
 #endif
-  for (var unit = 0u; unit < UNITS; unit++) {
+  for (var unit = 0u; unit < shape.units; unit++) {
     for (var i = thread; i < TILE * 8u; i += THREADS) {
-      inputs[i / 8u * PITCH + i % 8u] = x[((first_b + i / 8u) * UNITS + unit) * 8u + i % 8u];
+      inputs[i / 8u * PITCH + i % 8u] = x[((first_b + i / 8u) * shape.units + unit) * 8u + i % 8u];
     }
     for (var i = thread; i < 256u; i += THREADS) {
-      let eight = load_eight(min(first_n + i / 4u, ROWS - 1u), unit, i % 4u);
+      let eight = load_eight(min(first_n + i / 4u, shape.rows - 1u), unit, i % 4u);
       let at = i / 4u * PITCH + i % 4u * 2u;
       weights[at] = S4(eight[0]);
       weights[at + 1u] = S4(eight[1]);

@@ -1,40 +1,36 @@
 // y[b][n] = (accumulate: y[b][n]) + (bias: bias[n]) + sum over k of W[n][k] * x[b][k], for 1, 2 or 4 rows b at once: each
-// weight is unpacked once for all of them. n runs over the rows of one part of W, from $rowStart on in y and bias; columns
-// of y between the tensor's rows and the padding's end become zero.
-// 64 threads: $groups groups of $lanes threads, each group for 4 rows of W; a thread takes every $lanes-th unit of 32
-// weights, then the partial sums are joined by eights. The order of a sum does not depend on the rows b that share it.
-// Grid: x covers $paddedRows rows of W, 4 * $groups a workgroup.
+// weight is unpacked once for all of them. n runs over the rows of one part of W; padding columns of y become zero.
+// 64 threads: two groups of 32 lanes, each group for 4 rows of W; a lane takes every 32nd eight of columns, then the
+// partial sums are joined by eights. The order of a sum does not depend on the rows b that share it.
+// Grid: x covers shape.padded_rows, 8 a workgroup.
 #import parts/linear
 
 alias Sums = array<vec4f, $batch>;
-alias Inputs = array<array<S4, 8>, $batch>;
+alias Inputs = array<array<S4, 2>, $batch>;
 
 const BATCH: u32 = $batch;
-const LANES: u32 = $lanes;
-const GROUPS: u32 = $groups;
+const LANES = 32u;
+const GROUPS = 2u;
 
-// [row of W in the group * BATCH + b][group][lane], then the same with lanes joined by eights
-var<workgroup> partial: array<f32, 256 * BATCH>;
-var<workgroup> eights: array<f32, 32 * BATCH>;
+// [row of W in its group of 4][b][group][lane], then the same with lanes joined by eights
+var<workgroup> partial: array<f32, 4u * BATCH * GROUPS * LANES>;
+var<workgroup> eights: array<f32, 4u * BATCH * GROUPS * LANES / 8u>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) thread: u32) {
   let lane = thread % LANES;
-  let group = workgroup.x * GROUPS + thread / LANES;
-  let row0 = min(group * 4u, ROWS - 1u);
-  let row1 = min(group * 4u + 1u, ROWS - 1u);
-  let row2 = min(group * 4u + 2u, ROWS - 1u);
-  let row3 = min(group * 4u + 3u, ROWS - 1u);
+  let row = (workgroup.x * GROUPS + thread / LANES) * 4u;
+  let rows = min(vec4(row) + vec4(0u, 1u, 2u, 3u), vec4(shape.rows - 1u));
   var sums0 = Sums();
   var sums1 = Sums();
   var sums2 = Sums();
   var sums3 = Sums();
-  for (var unit = lane; unit < UNITS; unit += LANES) {
-    let inputs = load_inputs(unit);
-    sums0 = add_products(sums0, load_unit(row0, unit), inputs);
-    sums1 = add_products(sums1, load_unit(row1, unit), inputs);
-    sums2 = add_products(sums2, load_unit(row2, unit), inputs);
-    sums3 = add_products(sums3, load_unit(row3, unit), inputs);
+  for (var i = lane; i < shape.units * 4u; i += LANES) {
+    let inputs = load_inputs(i);
+    sums0 = add_products(sums0, load_eight(rows.x, i / 4u, i % 4u), inputs);
+    sums1 = add_products(sums1, load_eight(rows.y, i / 4u, i % 4u), inputs);
+    sums2 = add_products(sums2, load_eight(rows.z, i / 4u, i % 4u), inputs);
+    sums3 = add_products(sums3, load_eight(rows.w, i / 4u, i % 4u), inputs);
   }
   for (var b = 0u; b < BATCH; b++) {
     partial[b * 64u + thread] = across(sums0[b]);
@@ -51,35 +47,33 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     eights[i] = sum;
   }
   workgroupBarrier();
-  for (var i = thread; i < 4u * BATCH * GROUPS; i += 64u) {
-    var sum = 0.0;
-    for (var j = 0u; j < LANES / 8u; j++) {
-      sum += eights[i * (LANES / 8u) + j];
-    }
-    let output = i / GROUPS;
-    let row = (workgroup.x * GROUPS + i % GROUPS) * 4u + output / BATCH;
-    write(output % BATCH, row, sum);
+  if thread < 8u * BATCH {
+    let at = thread * 4u;
+    let sum = (eights[at] + eights[at + 1u]) + (eights[at + 2u] + eights[at + 3u]);
+    let output = thread / GROUPS;
+    let group = workgroup.x * GROUPS + thread % GROUPS;
+    write(output % BATCH, group * 4u + output / BATCH, sum);
   }
 }
 
-fn load_inputs(unit: u32) -> Inputs {
+fn load_inputs(i: u32) -> Inputs {
 #if batch == 1
-  return Inputs(load_input(0u, unit));
+  return Inputs(load_input(0u, i));
 #endif
 #if batch == 2
-  return Inputs(load_input(0u, unit), load_input(1u, unit));
+  return Inputs(load_input(0u, i), load_input(1u, i));
 #endif
 #if batch == 4
-  return Inputs(load_input(0u, unit), load_input(1u, unit), load_input(2u, unit), load_input(3u, unit));
+  return Inputs(load_input(0u, i), load_input(1u, i), load_input(2u, i), load_input(3u, i));
 #endif
 }
 
-fn load_input(b: u32, unit: u32) -> array<S4, 8> {
-  let at = (b * UNITS + unit) * 8u;
-  return array<S4, 8>(x[at], x[at + 1u], x[at + 2u], x[at + 3u], x[at + 4u], x[at + 5u], x[at + 6u], x[at + 7u]);
+fn load_input(b: u32, i: u32) -> array<S4, 2> {
+  let at = (b * shape.units * 4u + i) * 2u;
+  return array<S4, 2>(x[at], x[at + 1u]);
 }
 
-fn add_products(sums: Sums, w: array<vec4f, 8>, inputs: Inputs) -> Sums {
+fn add_products(sums: Sums, w: array<vec4f, 2>, inputs: Inputs) -> Sums {
 #if batch == 1
   return Sums(products(sums[0], w, inputs[0]));
 #endif
@@ -96,16 +90,8 @@ fn add_products(sums: Sums, w: array<vec4f, 8>, inputs: Inputs) -> Sums {
 #endif
 }
 
-fn products(start: vec4f, w: array<vec4f, 8>, input: array<S4, 8>) -> vec4f {
-  var sum = start;
-  sum = fma(w[0], vec4f(input[0]), sum);
-  sum = fma(w[1], vec4f(input[1]), sum);
-  sum = fma(w[2], vec4f(input[2]), sum);
-  sum = fma(w[3], vec4f(input[3]), sum);
-  sum = fma(w[4], vec4f(input[4]), sum);
-  sum = fma(w[5], vec4f(input[5]), sum);
-  sum = fma(w[6], vec4f(input[6]), sum);
-  return fma(w[7], vec4f(input[7]), sum);
+fn products(sum: vec4f, w: array<vec4f, 2>, input: array<S4, 2>) -> vec4f {
+  return fma(w[1], vec4f(input[1]), fma(w[0], vec4f(input[0]), sum));
 }
 
 fn across(v: vec4f) -> f32 {

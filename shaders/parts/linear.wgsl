@@ -1,6 +1,5 @@
 // What the linear kernels share: their bindings behind the weight's planes, and writing one output. Y is S, or f32 when
-// `wide`. The part of W has $rows rows, $rowStart and on of the tensor; with $paddedRows it covers its share of a row of y,
-// $yStride columns long.
+// `wide`.
 #import parts/store
 #import $format
 
@@ -10,29 +9,39 @@ alias Y = f32;
 alias Y = S;
 #endif
 
-const UNITS: u32 = $units;
-const ROWS: u32 = $rows;
-const PADDED_ROWS: u32 = $paddedRows;
-const ROW_START: u32 = $rowStart;
-const Y_STRIDE: u32 = $yStride;
+struct Shape {
+  units: u32,        // of 32 columns, in a row of the weight and of x
+  rows: u32,         // of the weight, in the part that this dispatch multiplies
+  padded_rows: u32,  // columns of y that it writes: `rows`, and in the last part the padding
+  row_start: u32,    // the part's first row in the tensor: where it writes in a row of y, and reads bias
+  y_stride: u32,     // columns of a row of y
+  reserved0: u32,
+  reserved1: u32,
+  reserved2: u32,
+}
 
 @group(0) @binding($xBinding) var<storage, read> x: array<S4>;
 @group(0) @binding($yBinding) var<storage, read_write> y: array<Y>;
+@group(0) @binding($shapeBinding) var<uniform> shape: Shape;
 #if bias
 @group(0) @binding($biasBinding) var<storage, read> bias: array<f32>;
 #endif
 
+fn row_units() -> u32 {
+  return shape.units;
+}
+
 // Output of row `row` of this part for row b of the batch: the sum, and what it is added to.
 fn write(b: u32, row: u32, sum: f32) {
-  if row >= PADDED_ROWS {
+  if row >= shape.padded_rows {
     return;
   }
-  let at = b * Y_STRIDE + ROW_START + row;
+  let at = b * shape.y_stride + shape.row_start + row;
   var value = 0.0;
-  if row < ROWS {
+  if row < shape.rows {
     value = sum;
 #if bias
-    value += bias[ROW_START + row];
+    value += bias[shape.row_start + row];
 #endif
 #if accumulate
     value += f32(y[at]);

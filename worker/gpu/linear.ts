@@ -21,30 +21,35 @@ export interface Linear {
   readonly bias?: GPUBuffer;
 }
 
-/** A shader file, the constants that specialize it, and its grid. */
+/** A shader file, the constants that specialize it, and what differs from product to product without compiling anew. */
 export interface LinearKernel {
   readonly name: 'linear_vector' | 'linear_tile';
   readonly constants: Constants;
+  /** The fields of Shape in shaders/parts/linear.wgsl. */
+  readonly shape: readonly number[];
   readonly grid: Grid;
 }
 
-/** Threads of linear_vector's workgroup, and rows of the weight that each group of lanes takes. */
-const VECTOR_THREADS = 64;
-const VECTOR_ROWS = 4;
-
-/** Rows of the weight that a tile covers, and columns of outputs that its threads make each. */
+/** Rows of the weight that a workgroup of linear_vector takes. */
+const VECTOR_ROWS = 8;
+/** Rows of the weight that a tile covers, and how many outputs of a row of y each of its threads makes. */
 const TILE_COLUMNS = 64;
 const COLUMNS_PER_THREAD = 4;
-/** Largest first. With f32 in workgroup memory 64 rows would pass 16 KiB. */
+/** Rows of y that a tile covers, largest first. With f32 in workgroup memory 64 would pass 16 KiB. */
 const TILE_ROWS: Readonly<Record<StorageType, readonly number[]>> = { f16: [64, 32, 16, 8], f32: [32, 16, 8] };
+
+const SHAPE_WORDS = 8;
+/** GPUBufferUsage, whose global object is absent in some test environments. */
+const COPY_DST = 0x8;
+const UNIFORM = 0x40;
 
 /** y = x times the transposed weight, plus bias, plus what y held: one dispatch a part of the weight. */
 export function linear(gpu: Gpu, options: Linear): Dispatch[] {
   const { weight, x, y, bias } = options;
   return weight.parts.map((part) => {
-    const { name, constants, grid } = linearKernel(gpu.storage, options, part);
-    const kernel = gpu.kernels.get(name, constants);
-    return { kernel, buffers: [...part.planes, x, y, ...(bias === undefined ? [] : [bias])], grid };
+    const { name, constants, shape, grid } = linearKernel(gpu.storage, options, part);
+    const buffers = [...part.planes, x, y, shapeBuffer(gpu, shape), ...(bias === undefined ? [] : [bias])];
+    return { kernel: gpu.kernels.get(name, constants), buffers, grid };
   });
 }
 
@@ -55,29 +60,23 @@ export function linearKernel(
   part: Pick<TensorPart, 'rowStart' | 'rows'>,
 ): LinearKernel {
   const planes = weight.format.planes.length;
-  const units = padded(weight.cols) / UNIT;
   const last = part.rowStart + part.rows === weight.rows;
   const paddedRows = last ? padded(weight.rows) - part.rowStart : part.rows;
+  const shape = [padded(weight.cols) / UNIT, part.rows, paddedRows, part.rowStart, padded(weight.rows)];
   const shared = {
     f16: storage === 'f16',
     format: weight.format.snippet,
-    units,
-    rows: part.rows,
-    paddedRows,
-    rowStart: part.rowStart,
-    yStride: padded(weight.rows),
-    wide: output === 'f32',
+    wide: output === 'f32' || storage === 'f32',
     accumulate,
     bias: bias !== undefined,
     xBinding: planes,
     yBinding: planes + 1,
-    biasBinding: planes + 2,
+    shapeBinding: planes + 2,
+    biasBinding: planes + 3,
   };
   if (batch === 1 || batch === 2 || batch === 4) {
-    const lanes = lanesFor(units);
-    const groups = VECTOR_THREADS / lanes;
-    const grid: Grid = [Math.ceil(paddedRows / (VECTOR_ROWS * groups)), 1, 1];
-    return { name: 'linear_vector', constants: { ...shared, batch, lanes, groups }, grid };
+    const grid: Grid = [Math.ceil(paddedRows / VECTOR_ROWS), 1, 1];
+    return { name: 'linear_vector', constants: { ...shared, batch }, shape, grid };
   }
   const tile = TILE_ROWS[storage].find((rows) => batch > 0 && batch % rows === 0);
   if (tile === undefined) {
@@ -87,12 +86,26 @@ export function linearKernel(
   const reach = tile / perThread;
   const threads = reach * (TILE_COLUMNS / COLUMNS_PER_THREAD);
   const grid: Grid = [Math.ceil(paddedRows / TILE_COLUMNS), batch / tile, 1];
-  return { name: 'linear_tile', constants: { ...shared, tile, perThread, reach, threads }, grid };
+  return { name: 'linear_tile', constants: { ...shared, tile, perThread, reach, threads }, shape, grid };
 }
 
-/** Threads that share a row of so many units: no more than have a unit to take, at least 8, at most all. */
-function lanesFor(units: number): number {
-  let lanes = 8;
-  while (lanes < VECTOR_THREADS && lanes < units) lanes *= 2;
-  return lanes;
+const shapeBuffers = new WeakMap<GPUDevice, Map<string, GPUBuffer>>();
+
+/** A uniform buffer of 32 bytes, one a shape for as long as the device lives: too little to be counted in the ledger. */
+function shapeBuffer({ device }: Gpu, shape: readonly number[]): GPUBuffer {
+  let known = shapeBuffers.get(device);
+  if (known === undefined) {
+    known = new Map();
+    shapeBuffers.set(device, known);
+  }
+  const key = shape.join(' ');
+  let buffer = known.get(key);
+  if (buffer === undefined) {
+    const words = new Uint32Array(SHAPE_WORDS);
+    words.set(shape);
+    buffer = device.createBuffer({ label: `shape ${key}`, size: words.byteLength, usage: UNIFORM | COPY_DST });
+    device.queue.writeBuffer(buffer, 0, words);
+    known.set(key, buffer);
+  }
+  return buffer;
 }

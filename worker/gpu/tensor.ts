@@ -4,7 +4,7 @@ import type { Gpu } from './device.ts';
 /** What the GPU needs to know of a tensor format: its planes, and the snippet that reads them. */
 export interface TensorFormat {
   readonly name: string;
-  /** Path of the shader snippet, which binds the planes from binding 0 on and declares `load_unit` and `load_eight`. */
+  /** Path of the shader snippet, which binds the planes from binding 0 on and declares `load_eight`. */
   readonly snippet: string;
   readonly planes: readonly { readonly name: string; rowBytes(cols: number): number }[];
 }

@@ -105,8 +105,9 @@ export interface WeightFormat {
    */
   repack(source: Uint8Array, rows: number, cols: number, planes: readonly Uint8Array[]): void;
   /**
-   * Snippet in shaders/formats/ that declares, for planes bound as array<vec4<u32>> or array<u32>:
-   * `fn load_unit(row: u32, unit: u32) -> array<vec4f, 8>`: the weights 32*unit .. 32*unit+31 of a row, in order.
+   * Snippet in shaders/formats/ that binds the planes from binding 0 on and declares
+   * `fn load_eight(row: u32, unit: u32, eight: u32) -> array<vec4f, 2>`: the weights 32*unit + 8*eight and the seven
+   * after it of a row, in order. The kernel declares `fn row_units() -> u32`: the units of a row.
    */
   readonly snippet: string;
 }
