@@ -9,24 +9,29 @@ const COPIED_MS = 2000;
 export class CodeBlock {
   readonly element = document.createElement('div');
   readonly #code = document.createElement('code');
-  readonly #language: string;
+  readonly #label = document.createElement('span');
+  readonly #pre = document.createElement('pre');
+  #language = '';
   #text = '';
   #pieceStart = 0;
   #piece: Text | undefined;
 
   constructor(language: string) {
-    this.#language = language;
     this.element.className = 'code';
     const header = document.createElement('header');
-    const label = document.createElement('span');
-    label.textContent = language || chatWords.code;
-    header.append(label, this.#copyButton());
-    const pre = document.createElement('pre');
-    pre.tabIndex = 0;
-    pre.setAttribute('role', 'region');
-    pre.setAttribute('aria-label', chatWords.codeIn(language));
-    pre.append(this.#code);
-    this.element.append(header, pre);
+    header.append(this.#label, this.#copyButton());
+    this.#pre.tabIndex = 0;
+    this.#pre.setAttribute('role', 'region');
+    this.#pre.append(this.#code);
+    this.element.append(header, this.#pre);
+    this.language = language;
+  }
+
+  /** The name after the fence, which may itself arrive in pieces. */
+  set language(language: string) {
+    this.#language = language;
+    this.#label.textContent = chatWords.language(language);
+    this.#pre.setAttribute('aria-label', chatWords.codeIn(language));
   }
 
   /** Takes the text so far; only what is new is touched while it grows at its end. */

@@ -3,16 +3,14 @@ import { CodeBlock } from './code-block.ts';
 import { sanitise } from './sanitise.ts';
 import { type Block, BlockSplitter, isClosedCode } from './split.ts';
 
-/** An answer's headings stand below the page's own. */
+/** An answer's headings stand below the page's own, and none skips a level. */
 const HEADING_SHIFT = 2;
+const ANSWER_LEVEL = 2;
+const DEEPEST_LEVEL = 6;
 /** A slice of drawing work, milliseconds, before the window gets its turn. */
 const SLICE_MS = 8;
 
 const renderer: RendererObject<string, string> = {
-  heading({ tokens, depth }) {
-    const level = Math.min(6, depth + HEADING_SHIFT);
-    return `<h${level}>${this.parser.parseInline(tokens)}</h${level}>\n`;
-  },
   checkbox({ checked }) {
     return checked ? '☑ ' : '☐ ';
   },
@@ -23,6 +21,8 @@ interface Drawn {
   readonly block: Block;
   readonly element: HTMLElement;
   readonly code?: CodeBlock;
+  /** Of a heading. */
+  readonly level?: number;
 }
 
 /** Draws Markdown into an element and keeps it in step with a text that grows at its end. */
@@ -62,6 +62,7 @@ export class MarkdownDrawing {
     if (block.token.type === 'code') {
       const token = block.token as Tokens.Code;
       const code = before?.code ?? new CodeBlock(languageOf(token));
+      code.language = languageOf(token);
       if (isClosedCode(block)) code.finish(token.text);
       else code.grow(token.text);
       this.#place(index, { block, element: code.element, code });
@@ -69,10 +70,20 @@ export class MarkdownDrawing {
     }
     const element = before && !before.code ? before.element : document.createElement('div');
     element.className = `block ${block.token.type}`;
-    element.replaceChildren(sanitise(marked.parser([block.token])));
+    const level = this.#headingLevel(index, block);
+    const drawn = marked.parser([block.token]);
+    element.replaceChildren(
+      sanitise(level ? drawn.replace(/^<h\d/, `<h${level}`).replace(/\/h\d>\s*$/, `/h${level}>`) : drawn),
+    );
     for (const pre of element.querySelectorAll('pre')) replaceCode(pre);
     for (const table of element.querySelectorAll('table')) wrapTable(table);
-    this.#place(index, { block, element });
+    this.#place(index, { block, element, ...(level ? { level } : {}) });
+  }
+
+  #headingLevel(index: number, { token }: Block): number | undefined {
+    if (token.type !== 'heading') return undefined;
+    const before = this.#drawn.slice(0, index).findLast(({ level }) => level !== undefined)?.level ?? ANSWER_LEVEL;
+    return Math.min(DEEPEST_LEVEL, before + 1, (token as Tokens.Heading).depth + HEADING_SHIFT);
   }
 
   #place(index: number, drawn: Drawn): void {

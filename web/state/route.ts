@@ -9,10 +9,19 @@ export type Route =
 /** `#/chat/ID`, `#/models`, `#/settings/SECTION`; anything else is the start. */
 export function parseRoute(hash: string): Route {
   const [, view, rest] = hash.replace(/^#/, '').split('/');
-  if (view === 'chat') return rest ? { view, conversation: decodeURIComponent(rest) } : { view };
+  if (view === 'chat') return rest ? { view, conversation: decoded(rest) } : { view };
   if (view === 'models') return { view };
-  if (view === 'settings') return rest ? { view, section: decodeURIComponent(rest) } : { view };
+  if (view === 'settings') return rest ? { view, section: decoded(rest) } : { view };
   return { view: 'start' };
+}
+
+/** An address that was typed may be encoded wrongly. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 export function routeHash(route: Route): string {

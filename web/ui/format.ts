@@ -22,7 +22,7 @@ export function bytes(value: number): string {
 
 /** Memory and free space, where one decimal is enough: `4.2 GB`, `300 MB`. */
 export function roughBytes(value: number): string {
-  if (value >= 99.5 * GB) return `${Math.round(value / GB)} GB`;
+  if (value >= 19.5 * GB) return `${Math.round(value / GB)} GB`;
   if (value >= 0.95 * GB) return `${(value / GB).toFixed(1)} GB`;
   return `${Math.round(value / MB)} MB`;
 }

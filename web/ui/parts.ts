@@ -5,7 +5,13 @@ import { type IconName, icon } from './icons.ts';
 
 export type Tone = 'ok' | 'warn' | 'bad' | 'now' | 'sea' | 'plain';
 
-const TONE_ICON: Readonly<Partial<Record<Tone, IconName>>> = { ok: 'check', warn: 'warn', bad: 'warn', plain: 'info' };
+const TONE_ICON: Readonly<Partial<Record<Tone, IconName>>> = {
+  ok: 'check',
+  sea: 'check',
+  warn: 'warn',
+  bad: 'warn',
+  plain: 'info',
+};
 
 /** A state in words, with its sign. */
 export function state(tone: Tone, words: string | TemplateResult): TemplateResult {

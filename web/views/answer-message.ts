@@ -47,6 +47,7 @@ export class AnswerMessage extends View {
     const live = this.#live();
     const text = live?.text ?? this.message.text;
     return html`<article class="ans" aria-label=${words.answer} aria-busy=${live ? 'true' : nothing}>
+      <h2 class="vh">${words.answer}</h2>
       ${this.#thought(live)}
       <markdown-text .text=${text} .writing=${live !== undefined && live.phase !== 'reloading'}></markdown-text>
       ${live ? this.#writing(live) : this.#done()}

@@ -9,6 +9,8 @@ import { View } from '../ui/view.ts';
 import { chatWords as words } from '../words/chat.ts';
 
 const NEAR_FULL = 0.85;
+/** Tokens between two updates of the context's figures while an answer is written. */
+const CONTEXT_STEP = 20;
 const DRAFT_KEY = 'shoal-draft:';
 
 /** The field for the next message; says what keeps it from being sent. */
@@ -18,6 +20,7 @@ export class ChatComposer extends View {
   @property({ attribute: false }) conversation: string | undefined;
   @state() private typed = '';
   #wasLive = false;
+  #shownTokens = 0;
 
   protected watched() {
     const { models, chats, preferences } = this.app;
@@ -29,7 +32,9 @@ export class ChatComposer extends View {
     this.#stopLive = this.app.answers.live.subscribe(() => {
       const live = this.app.answers.live.value;
       const busy = live !== undefined;
-      if (busy !== this.#wasLive || live?.phase === 'stopping') this.requestUpdate();
+      const shown = Math.floor((live?.tokens ?? 0) / CONTEXT_STEP);
+      if (busy !== this.#wasLive || live?.phase === 'stopping' || shown !== this.#shownTokens) this.requestUpdate();
+      this.#shownTokens = shown;
       this.#wasLive = busy;
     });
   }
@@ -107,7 +112,10 @@ export class ChatComposer extends View {
     const context = this.app.models.loaded.value?.contextTokens ?? 0;
     const conversation = this.app.chats.find(this.conversation);
     const last = conversation && shownPath(conversation).findLast((message) => message.figures);
-    return { used: Math.min(context || Number.POSITIVE_INFINITY, last?.figures?.usedTokens ?? 0), context };
+    const live = this.app.answers.live.value;
+    const writes = live !== undefined && live.conversation === this.conversation && live.prefill !== undefined;
+    const used = writes ? (live.prefill?.totalTokens ?? 0) + live.tokens : (last?.figures?.usedTokens ?? 0);
+    return { used: Math.min(context || Number.POSITIVE_INFINITY, used), context };
   }
 
   #action() {

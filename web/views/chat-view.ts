@@ -88,7 +88,9 @@ export class ChatView extends View {
         <h1 class="title" tabindex="-1">${conversation?.title || words.newTitle}</h1>
         <div class="sub hide-desk">${model ?? shellWords.noModel}</div>
       </div>
-      <a class="btn bare hide-phone" href="#/models">${model ?? words.chooseModel}${icon('right', true)}</a>
+      <span class="hide-phone">
+        <a class="btn bare" href="#/models">${model ?? words.chooseModel}${icon('right', true)}</a>
+      </span>
       <span class="hide-desk">
         ${iconButton('compose', shellWords.newConversation, () => this.app.router.go({ view: 'chat' }))}
       </span>

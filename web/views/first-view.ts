@@ -80,7 +80,7 @@ export class FirstView extends View {
     const free = storage ? roughBytes(Math.max(0, storage.quotaBytes - storage.usedBytes)) : words.diskUnknown;
     return html`<div class="between"><h2>${words.can}</h2><span class="note">${words.reported}</span></div>
       <dl class="facts">
-        ${fact(words.memory, roughBytes(report.budgetBytes), words.memoryNote)} ${fact(words.gpu, gpu, gpuNote)}
+        ${none ? nothing : fact(words.memory, roughBytes(report.budgetBytes), words.memoryNote)} ${fact(words.gpu, gpu, gpuNote)}
         ${fact(words.disk, free, words.diskNote)}
         ${none ? nothing : fact(words.binding, roughBytes(report.maxBindingBytes), words.bindingNote)}
       </dl>`;

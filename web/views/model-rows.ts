@@ -2,6 +2,7 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import type { CatalogueEntry, ModelSource, ModelSummary, ServerModel, StoredFile } from '../../worker/api.ts';
 import type { App } from '../app.ts';
+import { describeKept } from '../state/kept-name.ts';
 import type { Loading, Wanted } from '../state/models.ts';
 import { confirmWith } from '../ui/confirm.ts';
 import { bytes, bytesOf, count, percent, progressLine, roughBytes } from '../ui/format.ts';
@@ -90,14 +91,14 @@ export function servedRow(app: App, model: ServerModel): TemplateResult {
 }
 
 export function storedRow(app: App, file: StoredFile): TemplateResult {
-  const known = app.preferences.all.value.known[file.key];
+  const known = describeKept(app, file);
   const loaded = app.models.loaded.value;
   const isLoaded = loaded?.summary.key === file.key;
-  const name = known?.name ?? file.name.replace(/\.gguf$/i, '');
+  const { name } = known;
   const parts = {
     name,
-    sub: known ? `${known.quantization}, ${bytes(file.size)}` : bytes(file.size),
-    ...(known ? { layers: known.layers } : {}),
+    sub: known.quantization ? `${known.quantization}, ${bytes(file.size)}` : bytes(file.size),
+    ...(known.layers ? { layers: known.layers } : {}),
   };
   const removal = iconButton('bin', words.remove(name), () => void remove(app, file, name));
   if (isLoaded && loaded) {
@@ -125,7 +126,7 @@ export function storedRow(app: App, file: StoredFile): TemplateResult {
     return row({
       ...parts,
       act: html`${removal}${button(words.load, () => start(app, { name, source: { kind: 'stored', key: file.key } }), { label: `${words.load} ${name}` })}`,
-      why: html`${state('plain', words.kept)}<span>${words.keptNote}</span>`,
+      why: html`${state('sea', words.kept)}<span>${words.keptNote}</span>`,
     });
   }
   const source = sourceOf(file);
@@ -137,8 +138,8 @@ export function storedRow(app: App, file: StoredFile): TemplateResult {
         ? button(words.resume, () => start(app, { name, source }), { icon: 'play', label: `${words.resume} ${name}` })
         : nothing
     }`,
-    progress: html`${progressPicture(name, known?.layers, file.keptBytes, file.size, undefined)}
-      <div class="m-why"><span>${source ? words.pausedAt(amount) : `${words.partly(amount)} ${words.openAgain}`}</span></div>`,
+    progress: html`${progressPicture(name, known.layers, file.keptBytes, file.size, undefined)}
+      <div class="m-why"><span>${file.lostBytes > 0 ? `${words.lost(bytes(file.lostBytes))} ` : ''}${source ? words.pausedAt(amount) : `${words.partly(amount)} ${words.openAgain}`}</span></div>`,
   });
 }
 

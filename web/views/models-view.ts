@@ -27,6 +27,7 @@ export class ModelsView extends View {
   @state() private inspecting: string | undefined;
   @state() private failure: ShoalError | undefined;
   #probed = false;
+  #wasLoading: string | undefined;
 
   protected watched() {
     const { device, models, settled, starter, preferences, opened } = this.app;
@@ -44,6 +45,9 @@ export class ModelsView extends View {
   }
 
   protected override updated(): void {
+    const loading = this.app.models.loading.value?.name;
+    if (loading && !this.#wasLoading) this.querySelector('#here')?.scrollIntoView({ block: 'center' });
+    this.#wasLoading = loading;
     const [first] = this.app.models.catalogue.value;
     if (!first || this.#probed) return;
     this.#probed = true;

@@ -2,6 +2,7 @@ import { html, nothing, type TemplateResult } from 'lit';
 import { styleMap } from 'lit/directives/style-map.js';
 import type { StoredFile } from '../../worker/api.ts';
 import type { App } from '../app.ts';
+import { describeKept } from '../state/kept-name.ts';
 import { confirmWith } from '../ui/confirm.ts';
 import { bytes, bytesOf, roughBytes } from '../ui/format.ts';
 import { button, state } from '../ui/parts.ts';
@@ -56,7 +57,7 @@ function bar(app: App, files: readonly StoredFile[], quotaBytes: number): Templa
 }
 
 function row(app: App, file: StoredFile): TemplateResult {
-  const name = nameOf(app, file);
+  const { name } = describeKept(app, file);
   const inUse = app.models.loaded.value?.summary.key === file.key ? `, ${words.inUse}` : '';
   const amount = file.complete
     ? words.whole(bytes(file.size), file.verified === 'origin')
@@ -77,8 +78,4 @@ async function remove(app: App, file: StoredFile, name: string): Promise<void> {
 async function removeAll(app: App, files: readonly StoredFile[], kept: number): Promise<void> {
   if (!(await confirmWith(words.removeAllAsk(bytes(kept)), words.removeAll))) return;
   for (const file of files) await app.models.remove(file);
-}
-
-function nameOf(app: App, file: StoredFile): string {
-  return app.preferences.all.value.known[file.key]?.name ?? file.name.replace(/\.gguf$/i, '');
 }

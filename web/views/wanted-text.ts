@@ -14,11 +14,20 @@ export function readWanted(typed: string): WantedText {
   if (REPOSITORY.test(text)) return { kind: 'hub', repository: text };
   if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return { kind: 'name' };
   const url = new URL(text);
-  const [owner, name, verb, , ...file] = url.pathname.split('/').filter(Boolean).map(decodeURIComponent);
+  const [owner, name, verb, , ...file] = url.pathname.split('/').filter(Boolean).map(decoded);
   if (!HUB_HOSTS.has(url.hostname) || !owner || !name) return { kind: 'url', address: url.href };
   const repository = `${owner}/${name}`;
   if ((verb === 'blob' || verb === 'resolve') && file.length > 0) {
     return { kind: 'hub-file', repository, file: file.join('/') };
   }
   return { kind: 'hub', repository };
+}
+
+/** A part of an address in plain characters; left as it is where it is not encoded rightly. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }

@@ -31,7 +31,7 @@ export const firstWords = {
   smallest: 'The smallest',
   get: (size: string) => `Get ${size}`,
   needs: (size: string, context: string) => `Needs ${size} of memory with ${context} tokens of context.`,
-  other: 'All models, a file of yours, or an address',
+  other: 'Other models, or a file of yours',
   none: 'No model of the catalogue fits the memory that models may take here.',
   privacy: 'What you write, and what is answered, never leaves this device.',
   source: 'Models come from Hugging Face, from an address or from a file of yours.',

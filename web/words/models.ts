@@ -45,6 +45,7 @@ export const modelWords = {
   pausing: 'Pausing.',
   pausedAt: (amount: string) => `Paused at ${amount}. What came so far is kept and checked.`,
   partly: (amount: string) => `${amount} are here. The rest is missing.`,
+  lost: (amount: string) => `The browser dropped ${amount} of it to free the disk, or it was damaged.`,
   openAgain: 'Open the same file again to go on.',
   spare: (size: string) => `Fits with ${size} to spare`,
   needs: (size: string) => `Needs ${size} of memory.`,

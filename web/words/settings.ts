@@ -22,7 +22,8 @@ export const settingsWords = {
   removeName: (name: string) => `Remove ${name}`,
   removeAll: 'Remove all models',
   removeAllAsk: (size: string) => `Remove all models? ${size} would have to be downloaded again.`,
-  conversations: (count: number) => (count === 1 ? 'One conversation' : `${count} conversations`),
+  conversations: (count: number) =>
+    count === 0 ? 'No conversations' : count === 1 ? 'One conversation' : `${count} conversations`,
   conversationsNote: 'on this device only',
   memory: 'Memory',
   memoryNote:

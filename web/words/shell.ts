@@ -9,7 +9,7 @@ export const shellWords = {
   newConversation: 'New conversation',
   conversations: 'Conversations',
   closeConversations: 'Close',
-  noConversations: 'None yet.',
+  noConversations: 'Conversations appear here.',
   today: 'Today',
   earlier: 'Earlier',
   removeConversation: (title: string) => `Remove ${title}`,
