@@ -6,6 +6,7 @@ import path from 'node:path';
 import { exclusively } from './lock.mjs';
 
 const SOURCES = [
+  'package.json',
   'web',
   'worker',
   'shaders',
