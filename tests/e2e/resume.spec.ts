@@ -1,0 +1,149 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { roughBytes } from '../../web/ui/format.ts';
+import { modelWords } from '../../web/words/models.ts';
+import { SHARD_BYTES } from '../../worker/shards/types.ts';
+import { countingModel } from './fixtures/counting-model.ts';
+import { rangeRequests } from './fixtures/hub-requests.ts';
+import { keptBytes } from './fixtures/kept-shards.ts';
+import { KillableBrowser } from './fixtures/killable-browser.ts';
+import { ShoalPage } from './fixtures/shoal-page.ts';
+import { test as base, expect } from './fixtures/test.ts';
+
+/** Embedding and head of 12 MiB each: seven shards. */
+const LARGE = countingModel({ name: 'Large count', last: 20, vocabulary: 24 * 1024 });
+const SMALL = countingModel({ name: 'Small count', last: 20 });
+const REPOSITORIES = {
+  'someone/large': { files: { 'large.gguf': LARGE.bytes } },
+  'someone/small': { files: { 'small.gguf': SMALL.bytes } },
+};
+const KILL_TIMEOUT_MS = 60_000;
+
+/** Browsers on one profile, one after another. */
+const test = base.extend<{ browserOnProfile: () => Promise<KillableBrowser> }>({
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads from the pattern what a fixture needs
+  browserOnProfile: async ({}, use) => {
+    const profile = await mkdtemp(path.join(os.tmpdir(), 'shoal-profile-'));
+    const browsers: KillableBrowser[] = [];
+    await use(async () => {
+      const browser = await KillableBrowser.start(profile);
+      browsers.push(browser);
+      return browser;
+    });
+    for (const browser of browsers) await browser.kill();
+    await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+  },
+});
+
+test('a download goes on where the browser was killed, and asks for no kept byte again', async ({
+  serveApp,
+  serveHub,
+  browserOnProfile,
+}) => {
+  const server = await serveApp();
+  const hub = await serveHub({ repositories: REPOSITORIES });
+  const first = await browserOnProfile();
+  const before = new ShoalPage(await first.context.newPage(), server.origin);
+  await before.open();
+  await before.useHub(hub.url);
+  await before.lookUp('someone/large');
+  await before.chooseFile('large.gguf');
+  await expect(before.row(LARGE.name)).toBeVisible();
+  const header = await keptBytes(before.page);
+
+  // two whole shards come, and half of a third
+  hub.faults = [{ on: 'cdn', stallAfter: 2.5 * SHARD_BYTES }];
+  await before.get(LARGE.name);
+  const kept = header + 2 * SHARD_BYTES;
+  await expect.poll(() => keptBytes(before.page), { timeout: KILL_TIMEOUT_MS }).toBe(kept);
+  await expect(before.row(LARGE.name)).toContainText(modelWords.downloading);
+  await first.kill();
+
+  hub.faults = [];
+  const asked = hub.requests.length;
+  const second = await browserOnProfile();
+  const after = new ShoalPage(await second.context.newPage(), server.origin);
+  await after.open('models');
+  await after.page.getByRole('button', { name: `${modelWords.resume} ${LARGE.name}` }).click();
+  await after.isReady(LARGE.name);
+  const ranges = rangeRequests(hub, asked);
+  expect(ranges.map(({ start }) => start)).toEqual([kept]);
+  expect(ranges.reduce((sum, { sent }) => sum + sent, 0)).toBe(LARGE.bytes.length - kept);
+  await after.go('chat');
+  await after.ask('Count, please.');
+  expect(await after.finishedAnswer()).toBe(LARGE.answer);
+});
+
+test('a load that the page did not survive: nothing loads by itself, the budget shrank, and the page says why', async ({
+  serveApp,
+  serveHub,
+  browserOnProfile,
+}) => {
+  const server = await serveApp();
+  const hub = await serveHub({ repositories: REPOSITORIES });
+  const first = await browserOnProfile();
+  const before = new ShoalPage(await first.context.newPage(), server.origin);
+  await before.open();
+  await before.useHub(hub.url);
+  await before.loadFromHub('someone/small', 'small.gguf', SMALL.name);
+  await before.isReady(SMALL.name);
+  hub.faults = [{ on: 'cdn', stallAfter: 0, times: 99 }];
+  await before.lookUp('someone/large');
+  await before.chooseFile('large.gguf');
+  hub.faults = [];
+  await expect(before.row(LARGE.name)).toBeVisible({ timeout: KILL_TIMEOUT_MS });
+  hub.faults = [{ on: 'cdn', stallAfter: 0 }];
+  await before.get(LARGE.name);
+  await expect(before.row(LARGE.name)).toContainText(/Reading|\d/);
+  const budget = await budgetOf(before);
+  await expect.poll(() => notedLoads(before), { timeout: KILL_TIMEOUT_MS }).toEqual([LARGE.name]);
+  await first.kill();
+
+  hub.faults = [];
+  const second = await browserOnProfile();
+  const after = new ShoalPage(await second.context.newPage(), server.origin);
+  await after.open('models');
+  const shrunk = Math.floor(budget * 0.75);
+  await expect(
+    after.page.getByText(modelWords.interrupted(LARGE.name, roughBytes(budget), roughBytes(shrunk))),
+  ).toBeVisible();
+  expect(await budgetOf(after)).toBe(shrunk);
+  await expect(after.row(SMALL.name)).toContainText(modelWords.kept);
+
+  // the person decides
+  await after.go('models');
+  await after.page.getByRole('button', { name: modelWords.tryAgain(SMALL.name) }).click();
+  await after.isReady(SMALL.name);
+});
+
+/** What Settings says models may take, bytes. */
+async function budgetOf(app: ShoalPage): Promise<number> {
+  await app.go('settings/memory');
+  const shown = app.page.getByLabel('Models may take');
+  await expect(shown).toBeVisible();
+  return app.page.evaluate(() => {
+    const { app } = document.querySelector('shoal-app') as unknown as {
+      app: { device: { report: { value: { budgetBytes: number } } } };
+    };
+    return app.device.report.value.budgetBytes;
+  });
+}
+
+/** Models whose load was begun and not ended, by the worker's notes. */
+async function notedLoads(app: ShoalPage): Promise<readonly string[]> {
+  return app.page.evaluate(async () => {
+    const db = await new Promise<IDBDatabase>((resolve, reject) => {
+      const request = indexedDB.open('shoal-notes');
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+    });
+    const request = db.transaction('notes').objectStore('notes').getAll(IDBKeyRange.bound('loading:', 'loading;'));
+    const notes = await new Promise<{ model: string }[]>((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+    });
+    db.close();
+    return notes.map(({ model }) => model);
+  });
+}
