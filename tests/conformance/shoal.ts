@@ -1,8 +1,10 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import type { SamplerSettings } from '../../worker/api.ts';
+import { MAX_CHUNK_ROWS } from '../../worker/generation/chunks.ts';
 import { Engine } from '../../worker/generation/engine.ts';
 import { scoreTokens } from '../../worker/generation/score.ts';
 import { type Gpu, openGpu } from '../../worker/gpu/device.ts';
+import { MAX_LOGIT_ROWS } from '../../worker/gpu/step.ts';
 import { KERNEL_SIZES } from '../../worker/models/kernel-sizes.ts';
 import { loadStage, type ShardReader } from '../../worker/models/load.ts';
 import { type ModelSpec, readModelSpec, wholeModel } from '../../worker/models/spec.ts';
@@ -16,8 +18,6 @@ import type { Storage } from './compare.ts';
 import type { EngineUnderTest } from './engine.ts';
 
 const CONTEXT_TOKENS = 512;
-/** Rows of a step that want logits: what scoring takes at most. */
-const MAX_LOGIT_ROWS = 64;
 const BUDGET_BYTES = 8 * 2 ** 30;
 const CONVERSATION = 'conformance';
 const GREEDY = {
@@ -69,7 +69,7 @@ export class Shoal {
         contextTokens: CONTEXT_TOKENS,
         sessions: 1,
         slots: 1,
-        maxRows: MAX_LOGIT_ROWS,
+        maxRows: MAX_CHUNK_ROWS,
         maxLogitRows: MAX_LOGIT_ROWS,
         storage,
       };
@@ -104,7 +104,7 @@ class ShoalModel implements EngineUnderTest {
     this.#stage = stage;
   }
 
-  logits(tokens: readonly number[], rowsAStep = MAX_LOGIT_ROWS): Promise<Float32Array[]> {
+  logits(tokens: readonly number[], rowsAStep = MAX_CHUNK_ROWS): Promise<Float32Array[]> {
     return scoreTokens(this.#stage, tokens, rowsAStep);
   }
 
