@@ -84,7 +84,7 @@ class Pipeline {
     let before: Stage | undefined;
     for (const stage of this.#stages) {
       const logitRows = stage.range.head ? 1 : 0;
-      await stage.prepare(bucket, logitRows);
+      await stage.prepare(bucket, logitRows, 'logits');
       device.queue.writeBuffer(stage.buffer('step'), 0, words);
       const encoder = device.createCommandEncoder();
       if (before !== undefined) {
@@ -92,7 +92,7 @@ class Pipeline {
         encoder.copyBufferToBuffer(before.buffer('hidden'), 0, hidden, 0, hidden.size);
       }
       const pass = encoder.beginComputePass();
-      stage.program(bucket, logitRows).encode(pass);
+      stage.program(bucket, logitRows, 'logits').encode(pass);
       pass.end();
       device.queue.submit([encoder.finish()]);
       before = stage;

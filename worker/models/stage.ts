@@ -15,6 +15,9 @@ import { ropeTable } from './rope.ts';
 import type { BlockSpec, ModelSpec, StageRange } from './spec.ts';
 import { freeWeights, type StageWeights } from './weights.ts';
 
+/** What a step with logit rows ends in. */
+export type StageEnd = 'logits' | 'token';
+
 /**
  * One device's contiguous layers of a model, on its GPU: weights, pages of keys and values, scratch, and for each
  * batch bucket a recorded program. It takes rows of any sessions (token ids where it embeds, hidden states where not)
@@ -63,19 +66,20 @@ export class Stage {
   /**
    * The program of a step of up to `rows` rows (a bucket), of which up to `logitRows` (a bucket; 0 without head or in
    * the middle of a prompt) want a next token. Built at first use; compile it before with `prepare`.
+   * @param ends 'logits' leaves out the sampling, for those who want nothing else
    */
-  program(rows: number, logitRows: number): Program {
-    const key = `${rows}/${logitRows}`;
+  program(rows: number, logitRows: number, ends: StageEnd = 'token'): Program {
+    const key = `${rows}/${logitRows}/${ends}`;
     let program = this.#programs.get(key);
     if (program === undefined) {
-      program = new Program(this.gpu.device, this.#record(rows, logitRows));
+      program = new Program(this.gpu.device, this.#record(rows, logitRows, ends));
       this.#programs.set(key, program);
     }
     return program;
   }
 
-  async prepare(rows: number, logitRows: number): Promise<void> {
-    await this.program(rows, logitRows).ready();
+  async prepare(rows: number, logitRows: number, ends: StageEnd = 'token'): Promise<void> {
+    await this.program(rows, logitRows, ends).ready();
   }
 
   free(): void {
@@ -85,7 +89,7 @@ export class Stage {
     this.#programs.clear();
   }
 
-  #record(rows: number, logitRows: number): Dispatch[] {
+  #record(rows: number, logitRows: number, ends: StageEnd): Dispatch[] {
     const list: Dispatch[] = [];
     if (this.range.embedding) {
       list.push(
@@ -103,6 +107,7 @@ export class Stage {
       if (block !== undefined) list.push(...this.#attention(layer, block, rows), ...this.#mlp(layer, block, rows));
     }
     if (this.range.head && logitRows > 0) list.push(...this.#head(logitRows));
+    if (this.range.head && logitRows > 0 && ends === 'token') list.push(...this.#sampler(logitRows));
     return list;
   }
 
@@ -218,18 +223,21 @@ export class Stage {
         output: 'f32',
         accumulate: false,
       }),
-      ...sampler(this.gpu, {
-        logits,
-        step: this.buffer('step'),
-        settings: this.buffer('sampler-settings'),
-        counts: this.buffer('counts'),
-        scratch: this.buffer('sampler-scratch'),
-        sampled: this.buffer('sampled'),
-        results: this.buffer('results'),
-        vocab: this.spec.vocabulary,
-        logitRows,
-      }),
     ];
+  }
+
+  #sampler(logitRows: number): Dispatch[] {
+    return sampler(this.gpu, {
+      logits: this.buffer('logits'),
+      step: this.buffer('step'),
+      settings: this.buffer('sampler-settings'),
+      counts: this.buffer('counts'),
+      scratch: this.buffer('sampler-scratch'),
+      sampled: this.buffer('sampled'),
+      results: this.buffer('results'),
+      vocab: this.spec.vocabulary,
+      logitRows,
+    });
   }
 
   #norm(weight: string, batch: number): Dispatch[] {
