@@ -1,14 +1,14 @@
 // y[b][n] = (accumulate: y[b][n]) + (bias: bias[n]) + sum over k of W[n][k] * x[b][k], a tile of $tile rows b by 64 rows n of
 // W a workgroup. n runs over the rows of one part of W; padding columns of y become zero.
 // A unit of 32 columns of x and W at a time is put in workgroup memory in the storage type, each weight unpacked once;
-// a thread then makes $perThread x 4 outputs, $reach rows and 16 columns apart, summed in f32. Rows of the tiles are 36
+// a thread then makes 4 x 4 outputs, $tile / 4 rows and 16 columns apart, summed in f32. Rows of the tiles are 36
 // columns apart, so that neighbours lie in different banks.
 // Grid: x covers shape.padded_rows, 64 a workgroup; y covers the batch, $tile rows a workgroup, a whole number.
 #import parts/linear
 
 const TILE: u32 = $tile;
-const THREADS: u32 = $threads;
-const REACH: u32 = $reach;
+const THREADS = TILE * 4u;
+const REACH = TILE / 4u;
 const PITCH = 9u;
 
 var<workgroup> inputs: array<S4, TILE * PITCH>;
@@ -22,10 +22,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let n = thread % 16u;
   var sums0 = vec4f();
   var sums1 = vec4f();
-#if perThread == 4
   var sums2 = vec4f();
   var sums3 = vec4f();
-#endif
   for (var unit = 0u; unit < shape.units; unit++) {
     for (var i = thread; i < TILE * 8u; i += THREADS) {
       inputs[i / 8u * PITCH + i % 8u] = x[((first_b + i / 8u) * shape.units + unit) * 8u + i % 8u];
@@ -44,19 +42,15 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       let w3 = vec4f(weights[(n + 48u) * PITCH + c]);
       sums0 = add_products(sums0, vec4f(inputs[b * PITCH + c]), w0, w1, w2, w3);
       sums1 = add_products(sums1, vec4f(inputs[(b + REACH) * PITCH + c]), w0, w1, w2, w3);
-#if perThread == 4
       sums2 = add_products(sums2, vec4f(inputs[(b + 2u * REACH) * PITCH + c]), w0, w1, w2, w3);
       sums3 = add_products(sums3, vec4f(inputs[(b + 3u * REACH) * PITCH + c]), w0, w1, w2, w3);
-#endif
     }
     workgroupBarrier();
   }
   write_four(first_b + b, first_n + n, sums0);
   write_four(first_b + b + REACH, first_n + n, sums1);
-#if perThread == 4
   write_four(first_b + b + 2u * REACH, first_n + n, sums2);
   write_four(first_b + b + 3u * REACH, first_n + n, sums3);
-#endif
 }
 
 fn add_products(sums: vec4f, input: vec4f, w0: vec4f, w1: vec4f, w2: vec4f, w3: vec4f) -> vec4f {

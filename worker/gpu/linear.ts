@@ -32,9 +32,9 @@ export interface LinearKernel {
 
 /** Rows of the weight that a workgroup of linear_vector takes. */
 const VECTOR_ROWS = 8;
-/** Rows of the weight that a tile covers, and how many outputs of a row of y each of its threads makes. */
+/** Rows of the weight that a tile covers, and how many outputs each of its threads makes. */
 const TILE_COLUMNS = 64;
-const COLUMNS_PER_THREAD = 4;
+const OUTPUTS_PER_THREAD = 16;
 /** Rows of y that a tile covers, largest first. With f32 in workgroup memory 64 would pass 16 KiB. */
 const TILE_ROWS: Readonly<Record<StorageType, readonly number[]>> = { f16: [64, 32, 16, 8], f32: [32, 16, 8] };
 
@@ -82,11 +82,9 @@ export function linearKernel(
   if (tile === undefined) {
     throw new InternalError(`A product of ${batch} rows was asked for: 1, 2, 4 or a multiple of 8 are allowed.`);
   }
-  const perThread = tile === 8 ? 2 : 4;
-  const reach = tile / perThread;
-  const threads = reach * (TILE_COLUMNS / COLUMNS_PER_THREAD);
+  const threads = (tile * TILE_COLUMNS) / OUTPUTS_PER_THREAD;
   const grid: Grid = [Math.ceil(paddedRows / TILE_COLUMNS), batch / tile, 1];
-  return { name: 'linear_tile', constants: { ...shared, tile, perThread, reach, threads }, shape, grid };
+  return { name: 'linear_tile', constants: { ...shared, tile, threads }, shape, grid };
 }
 
 const shapeBuffers = new WeakMap<GPUDevice, Map<string, GPUBuffer>>();
