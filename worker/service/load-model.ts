@@ -90,6 +90,8 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedParts>
     },
   });
   try {
+    // what came is the published file, or it is not used
+    await file.verifyWhole(signal);
     await prepared;
     signal.throwIfAborted();
     return { stage, shape, tokenizer, template: chatTemplate(checkpoint.metadata) };

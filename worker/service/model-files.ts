@@ -59,7 +59,7 @@ export class ModelFiles {
 
   async open(source: ModelSource, signal: AbortSignal): Promise<OpenedModel> {
     const bytes = await this.#find(source, signal);
-    const file = await this.#store.open(bytes.identity, bytes.size, bytes.source, bytes.source?.sha256);
+    const file = await this.#store.open(bytes.identity, bytes.size, bytes.source);
     const checkpoint = await readGgufHeader((start, end, stop) => file.readRange(start, end, stop), bytes.size, signal);
     return { source, fileName: bytes.name, file, checkpoint };
   }

@@ -2,6 +2,7 @@ import { InternalError, PersonError } from '../errors.ts';
 import { type RangeTarget, readRange } from './http-range.ts';
 import {
   asHubError,
+  HUGGING_FACE,
   type Hub,
   hubAddress,
   hubAt,
@@ -69,6 +70,7 @@ export function hubSource(options: HubSourceOptions): ByteSource {
     name: file.split('/').at(-1) ?? file,
     size,
     ...(sha256 === undefined ? {} : { sha256 }),
+    ...(hub.base.origin === new URL(HUGGING_FACE).origin ? {} : { mirror: hub.base.origin }),
     read: (start, end, signal) => readFromHub(hub, target, start, end, signal),
   };
 }
