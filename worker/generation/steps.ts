@@ -1,10 +1,4 @@
-import {
-  RESULT_WORDS,
-  type SamplerParameters,
-  SETTINGS_WORDS,
-  writeCounts,
-  writeSamplerSettings,
-} from '../gpu/sampler.ts';
+import { type SamplerParameters, SETTINGS_WORDS, writeCounts, writeSamplerSettings } from '../gpu/sampler.ts';
 import { STEP_WORDS, type StepRow, writeStep } from '../gpu/step.ts';
 import type { Stage } from '../models/stage.ts';
 import { READBACKS } from '../planner/memory.ts';

@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import { type LockQuery, MemoryClaims } from './memory-claims.ts';
+
+/** Web Locks as far as they are used: exclusive, held until the callback's promise ends. */
+class FakeLocks implements LockQuery {
+  readonly #held = new Set<string>();
+  readonly #tails = new Map<string, Promise<unknown>>();
+
+  async request(name: string, callback: () => Promise<unknown>): Promise<unknown> {
+    const before = this.#tails.get(name) ?? Promise.resolve();
+    const run = before.then(async () => {
+      this.#held.add(name);
+      try {
+        return await callback();
+      } finally {
+        this.#held.delete(name);
+      }
+    });
+    this.#tails.set(
+      name,
+      run.catch(() => {}),
+    );
+    return run;
+  }
+
+  async query() {
+    return { held: [...this.#held].map((name) => ({ name })) };
+  }
+}
+
+describe('windows of one device', () => {
+  it('see what the others hold, and not what they hold themselves', async () => {
+    const locks = new FakeLocks();
+    const [one, two] = [new MemoryClaims(locks), new MemoryClaims(locks)];
+    await one.claim(() => 300);
+    expect(await one.othersBytes()).toBe(0);
+    expect(await two.othersBytes()).toBe(300);
+    await one.claim(() => 100);
+    expect(await two.othersBytes()).toBe(100);
+    await one.release();
+    expect(await two.othersBytes()).toBe(0);
+  });
+
+  it('never take more than the budget together, however they race', async () => {
+    const locks = new FakeLocks();
+    const budget = 1000;
+    const windows = Array.from({ length: 5 }, () => new MemoryClaims(locks));
+    const taken = await Promise.all(windows.map((claims) => claims.claim((others) => Math.min(400, budget - others))));
+    expect(taken.reduce((sum, bytes) => sum + bytes, 0)).toBe(budget);
+  });
+
+  it('hold nothing when the decision is to refuse', async () => {
+    const locks = new FakeLocks();
+    const [one, two] = [new MemoryClaims(locks), new MemoryClaims(locks)];
+    await one.claim(() => 300);
+    await expect(
+      two.claim(() => {
+        throw new Error('too large');
+      }),
+    ).rejects.toThrow('too large');
+    expect(await one.othersBytes()).toBe(0);
+    expect(await two.claim((others) => 1000 - others)).toBe(700);
+  });
+});
