@@ -13,21 +13,24 @@ type Methods = Record<string, (...parameters: unknown[]) => Promise<unknown>>;
 export function serveWorker(api: WorkerApi, endpoint?: Comlink.Endpoint): void {
   const methods = api as unknown as Methods;
   const call: Call = async (method, parameters, callback) => {
-    try {
-      if (callback === undefined) return { ok: await methods[method]?.apply(api, parameters) };
-      // a callback has a port of its own: the result must not overtake the last events
-      let arrived: unknown;
-      const told = (...event: unknown[]) => {
-        arrived = callback(...event);
-      };
-      const ok = await methods[method]?.apply(api, [...parameters, told]);
-      await arrived;
-      return { ok };
-    } catch (error) {
-      return { error: toWire(error) };
-    }
+    let arrived: unknown;
+    const told = (...event: unknown[]) => {
+      arrived = callback?.(...event);
+    };
+    const outcome = await outcomeOf(() => methods[method]?.apply(api, callback ? [...parameters, told] : parameters));
+    // a callback has a port of its own: the outcome must not overtake the last events
+    await arrived;
+    return outcome;
   };
   Comlink.expose({ call }, endpoint);
+}
+
+async function outcomeOf(work: () => unknown): Promise<Outcome> {
+  try {
+    return { ok: await work() };
+  } catch (error) {
+    return { error: toWire(error) };
+  }
 }
 
 /** The other end of `serveWorker`. Functions among the parameters become callbacks over the boundary. */

@@ -19,7 +19,7 @@ const open = (page: Page, address: string) => page.goto(site.origin + address);
 
 /** Loads the small model that is kept and goes to an empty conversation. */
 async function ready(page: Page, scenario = ''): Promise<void> {
-  await open(page, `/?kept&download=4000000000${scenario}#/models`);
+  await open(page, `/?kept${scenario}&download=4000000000#/models`);
   await page.getByRole('button', { name: `Load ${SMALL_MODEL}` }).click();
   await expect(page.getByText('Loaded with')).toBeVisible();
   await page.getByRole('link', { name: 'Chat', exact: true }).first().click();
@@ -268,7 +268,7 @@ test.describe('a conversation', () => {
   });
 
   test('the GPU goes away in the middle: the model comes back and the answer goes on', async ({ page }) => {
-    await ready(page, '&rate=300&fault=lost&after=30');
+    await ready(page, '&download=100000000&rate=300&fault=lost&after=30');
     await ask(page, 'Why?');
     await expect(page.getByText('The GPU went away.')).toBeVisible();
     await finished(page);

@@ -25,5 +25,7 @@ describe('an answer that is being written', () => {
   it('stays stopping while the last tokens arrive', () => {
     const stopping = { ...emptyLive('c', 'm', undefined), phase: 'stopping' as const };
     expect(takeEvent(stopping, text('late'), 5)).toMatchObject({ phase: 'stopping', text: 'late' });
+    const lost = { ...stopping, phase: 'reloading' as const };
+    expect(takeEvent(lost, text('late'), 5)).toMatchObject({ phase: 'reloading', text: 'late' });
   });
 });

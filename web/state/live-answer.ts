@@ -53,7 +53,7 @@ export function takeEvent(live: Live, event: GenerateEvent, now: number): Live {
   if (event.kind === 'notice') return { ...live, notice: event.message };
   if (event.kind === 'prefill') {
     const { doneTokens, totalTokens } = event;
-    return { ...live, phase: live.phase === 'stopping' ? live.phase : 'prefill', prefill: { doneTokens, totalTokens } };
+    return { ...live, phase: settled(live) ? live.phase : 'prefill', prefill: { doneTokens, totalTokens } };
   }
   let { text, reasoning, reasoningTokens, reasoningMs, thinkingSince } = live;
   for (const piece of event.pieces) {
@@ -67,7 +67,7 @@ export function takeEvent(live: Live, event: GenerateEvent, now: number): Live {
     reasoningMs = now - thinkingSince;
   }
   const tokens = live.tokens + event.tokens;
-  const phase = live.phase === 'stopping' ? live.phase : thinks ? 'thinking' : 'writing';
+  const phase = settled(live) ? live.phase : thinks ? 'thinking' : 'writing';
   return {
     ...live,
     ...measure(live, tokens, now),
@@ -80,6 +80,11 @@ export function takeEvent(live: Live, event: GenerateEvent, now: number): Live {
     ...(thinkingSince === undefined ? {} : { thinkingSince }),
     firstTokenMs: live.firstTokenMs ?? now - live.askedAt,
   };
+}
+
+/** What comes late does not undo a stop or a loss. */
+function settled({ phase }: Live): boolean {
+  return phase === 'stopping' || phase === 'reloading';
 }
 
 function measure(live: Live, tokens: number, now: number): Pick<Live, 'marks' | 'tokensPerSecond'> {

@@ -36,11 +36,15 @@ export class AnswerMessage extends View {
       if (isLive || this.#wasLive) this.requestUpdate();
       this.#wasLive = isLive;
     });
+    this.#stopLoading = this.app.models.loading.subscribe(() => {
+      if (this.#live()?.phase === 'reloading') this.requestUpdate();
+    });
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.#stopLive();
+    this.#stopLoading();
   }
 
   protected override render() {
@@ -55,6 +59,7 @@ export class AnswerMessage extends View {
   }
 
   #stopLive: () => void = () => {};
+  #stopLoading: () => void = () => {};
 
   #live(): Live | undefined {
     const live = this.app.answers.live.value;

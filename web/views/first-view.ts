@@ -1,7 +1,8 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
-import type { CatalogueEntry, DeviceReport } from '../../worker/api.ts';
+import type { CatalogueEntry, DeviceReport, ServerModel } from '../../worker/api.ts';
 import type { App } from '../app.ts';
+import type { Wanted } from '../state/models.ts';
 import { suggest } from '../state/suggest.ts';
 import { bytes, count, roughBytes } from '../ui/format.ts';
 import { icon } from '../ui/icons.ts';
@@ -15,6 +16,8 @@ import { hubLine } from './hub-line.ts';
 import { interruptedLine } from './interrupted-line.ts';
 
 const LOGO_SIZE = 28;
+/** Models of the server's folder that a first visit shows; the models page has them all. */
+const SERVED = 3;
 
 /** What this device can run, and a few models to begin with. */
 @customElement('first-view')
@@ -89,17 +92,21 @@ export class FirstView extends View {
   #ways(report: DeviceReport) {
     const problems = deviceProblems(report);
     if (report.compute === 'none') return html`<section class="ways troubles">${problems}</section>`;
-    const offers = this.#suggestions();
-    const best = offers[0];
+    const best = this.#suggestions()[0];
+    const offers = this.app.models.hub.value === 'unreachable' ? [] : this.#suggestions();
+    const served = this.app.models.served.value.slice(0, SERVED);
     return html`${interruptedLine(this.app)} ${hubLine(this.app)}
       ${best ? this.#school(best) : nothing}
       <section aria-labelledby="offer" class="offers">
-        <div class="between">
+        <div class=${offers.length + served.length ? 'between' : 'vh'}>
           <h2 id="offer">${words.offer}</h2>
           <span class="note">${words.offerNote}</span>
         </div>
-        ${offers.length === 0 && this.app.settled.value ? html`<p>${words.none}</p>` : nothing}
-        <div class="ways">${offers.map((entry, index) => this.#offer(entry, index, offers.length))}</div>
+        ${!best && this.app.settled.value ? html`<p>${words.none}</p>` : nothing}
+        <div class="ways">
+          ${served.map((model) => this.#served(model))}
+          ${offers.map((entry, index) => this.#offer(entry, index, offers.length))}
+        </div>
         <a class="btn bare" href="#/models">${words.other}${icon('right', true)}</a>
       </section>
       ${problems.length ? html`<section class="troubles">${problems}</section>` : nothing}`;
@@ -152,9 +159,29 @@ export class FirstView extends View {
     </article>`;
   }
 
-  #get(entry: CatalogueEntry): void {
-    void this.app.models.load({ name: entry.name, entry: entry.id });
+  #served(model: ServerModel): TemplateResult {
+    const name = model.file.replace(/\.gguf$/i, '');
+    return html`<article class="way">
+      <div>
+        <span class="note">${words.served}</span>
+        <h3>${name}</h3>
+      </div>
+      <p>${bytes(model.bytes)}${model.note ? `. ${model.note}.` : ''}</p>
+      <div class="row">
+        ${button(words.load, () => this.#start({ name, source: { kind: 'server', file: model.file } }), {
+          label: `${words.load} ${name}`,
+        })}
+      </div>
+    </article>`;
+  }
+
+  #start(wanted: Wanted): void {
+    void this.app.models.load(wanted);
     this.app.router.go({ view: 'models' });
+  }
+
+  #get(entry: CatalogueEntry): void {
+    this.#start({ name: entry.name, entry: entry.id });
   }
 }
 

@@ -12,9 +12,14 @@ export function hubLine(app: App) {
   if (app.models.hub.value !== 'unreachable') return nothing;
   const down = navigator.onLine ? words.hubDown(hostOf(app.preferences.all.value.hubBaseUrl)) : words.offline;
   return html`<div class="hubline">
-    ${calmLine('warn', html`<b>${down}</b> ${words.hubDownRest}`, html`<a class="btn" href="#/settings/hub">${words.mirror}</a>`)}
+    ${calmLine('warn', html`<b>${down}</b> ${words.hubDownRest}`, html`${button(words.askAgain, () => void probeAgain(app))}<a class="btn bare" href="#/settings/hub">${words.mirror}</a>`)}
     ${starterOffer(app)}
   </div>`;
+}
+
+async function probeAgain(app: App): Promise<void> {
+  const [entry] = app.models.catalogue.value;
+  if (entry) await app.models.probeHub(entry.id);
 }
 
 function starterOffer(app: App) {

@@ -31,6 +31,8 @@ export const firstWords = {
   smallest: 'The smallest',
   get: (size: string) => `Get ${size}`,
   needs: (size: string, context: string) => `Needs ${size} of memory with ${context} tokens of context.`,
+  served: 'On the server of this page',
+  load: 'Load',
   other: 'Other models, or a file of yours',
   none: 'No model of the catalogue fits the memory that models may take here.',
   privacy: 'What you write, and what is answered, never leaves this device.',

@@ -74,6 +74,7 @@ export const modelWords = {
   starterReady: 'The server has it. Loading it here.',
   starterFailed: (why: string) => `The server could not fetch it: ${why}`,
   mirror: 'Set a mirror',
+  askAgain: 'Try again',
   files: (repository: string) => `Files of ${repository}`,
   filesNote: 'Fewer bits a weight: smaller and quicker, a little less exact.',
   noFiles: 'This repository has no GGUF file.',
