@@ -1,5 +1,6 @@
 import type { Fit, ModelSummary, StoredFile } from '../api.ts';
 import type { ModelSpec } from '../models/spec.ts';
+import { fileKey } from '../shards/grid.ts';
 import { quantizationOf } from '../weights/quantization.ts';
 import type { FormatName, TensorInfo } from '../weights/types.ts';
 import type { OpenedModel } from './model-files.ts';
@@ -11,12 +12,12 @@ export function summarize(
   fit: Fit,
   stored: readonly StoredFile[],
 ): ModelSummary {
-  const same = JSON.stringify(file.identity);
-  const kept = stored.find(({ identity }) => JSON.stringify(identity) === same);
+  const key = fileKey(file.identity);
+  const kept = stored.find((each) => each.key === key);
   let parameters = 0;
   for (const { rows, cols } of checkpoint.tensors.values()) parameters += rows * cols;
   return {
-    key: kept?.key ?? '',
+    key,
     source,
     name: spec.name,
     architecture: spec.architecture,
