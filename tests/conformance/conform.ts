@@ -3,7 +3,9 @@ import type { EngineUnderTest } from './engine.ts';
 import type { Shoal } from './shoal.ts';
 
 /** Rows of a step, sequence by sequence: decoding, a small chunk, a chunk that the sequence does not fill. */
-const ROWS_A_STEP = [1, 16, 64] as const;
+export const ALL_STEPS: readonly number[] = [1, 16, 64];
+/** The software driver compiles the kernels of large chunks for many seconds a tensor type. */
+export const SHORT_STEPS: readonly number[] = [1, 16, 16];
 
 /** The reference's logits at every position of the sequences, one after another. */
 export async function scoreReference(
@@ -18,16 +20,17 @@ export async function scoreReference(
 /** Runs an engine over the sequences, each in steps of another size, and compares. The engine is closed. */
 export async function conform(
   engine: EngineUnderTest,
-  reference: readonly Float32Array[],
+  reference: readonly Float32Array[] | Promise<readonly Float32Array[]>,
   sequences: readonly (readonly number[])[],
   storage: Storage,
+  rowsAStep = ALL_STEPS,
 ): Promise<Comparison> {
   try {
     const rows: Float32Array[] = [];
     for (const [i, tokens] of sequences.entries()) {
-      rows.push(...(await engine.logits(tokens, ROWS_A_STEP[i % ROWS_A_STEP.length])));
+      rows.push(...(await engine.logits(tokens, rowsAStep[i % rowsAStep.length])));
     }
-    return compareLogits(reference, rows, TOLERANCES[storage]);
+    return compareLogits(await reference, rows, TOLERANCES[storage]);
   } finally {
     await engine.close();
   }
@@ -35,17 +38,19 @@ export async function conform(
 
 export type Measured = Partial<Record<Storage, Comparison>>;
 
-/** Shoal on a file, in each storage that the adapter has, against a reference that holds its F32 twin. */
+/** Shoal on a file, in each storage that the adapter has, against a reference that holds its F32 twin; all at once. */
 export async function measure(
   shoal: Shoal,
   file: string,
   reference: EngineUnderTest,
   sequences: readonly (readonly number[])[],
+  rowsAStep = ALL_STEPS,
 ): Promise<Measured> {
-  const wanted = await scoreReference(reference, sequences);
+  const wanted = scoreReference(reference, sequences);
   const measured: Measured = {};
-  for (const storage of shoal.storages) {
-    measured[storage] = await conform(await shoal.open(file, storage), wanted, sequences, storage);
-  }
+  const runs = shoal.storages.map(async (storage) => {
+    measured[storage] = await conform(await shoal.open(file, storage), wanted, sequences, storage, rowsAStep);
+  });
+  await Promise.all([wanted, ...runs]);
   return measured;
 }

@@ -5,7 +5,7 @@ import { LlamaReference } from '../reference/llama.ts';
 import { writeF32Twin } from '../reference/to-f32.ts';
 import { type Draft, draftCheckpoint, type Encoding, encodeCheckpoint, sizeFor } from './checkpoints.ts';
 import type { Comparison } from './compare.ts';
-import { conform, type Measured, measure, scoreReference } from './conform.ts';
+import { ALL_STEPS, conform, type Measured, measure, SHORT_STEPS, scoreReference } from './conform.ts';
 import type { Family } from './families.ts';
 import type { Mutation } from './mutations.ts';
 import { TYPES } from './quantize.ts';
@@ -42,7 +42,8 @@ export class Matrix {
     await writeFile(file, encodeCheckpoint(this.#drafted(family, encoding), encoding));
     await writeF32Twin(file, twin);
     await this.#reference.open(twin);
-    return measure(this.#shoal, file, this.#reference, syntheticSequences(family.vocabularySize));
+    const steps = encoding === 'F32' ? ALL_STEPS : SHORT_STEPS;
+    return measure(this.#shoal, file, this.#reference, syntheticSequences(family.vocabularySize), steps);
   }
 
   /** Shoal with a fault, in f32 on F32 weights, against llama.cpp without it. */
