@@ -146,7 +146,7 @@ export class Engine {
         await woken; // a token was read, a request came, one was stopped
       }
     } catch (error) {
-      this.#end(this.#stage.gpu.failed ?? error);
+      this.#end(await this.#stage.gpu.causeOf(error));
     } finally {
       this.#looping = false;
     }
@@ -217,7 +217,7 @@ export class Engine {
         });
         this.#wake();
       },
-      (error) => this.#end(this.#stage.gpu.failed ?? error),
+      async (error) => this.#end(await this.#stage.gpu.causeOf(error)),
     );
   }
 

@@ -1,6 +1,9 @@
-import { DeviceError } from '../errors.ts';
+import { DeviceError, ShoalError } from '../errors.ts';
 import { KernelCache } from './kernels.ts';
 import { Ledger } from './ledger.ts';
+
+/** A lost device fails the calls under way before it says that it is lost. */
+const LOST_AFTER_MS = 1000;
 
 /** How activations, keys and values lie in buffers. Arithmetic is f32 in both. */
 export type StorageType = 'f32' | 'f16';
@@ -48,7 +51,7 @@ export class Gpu {
       this.#reportFailure = resolve;
     });
     void device.lost.then((info) =>
-      this.#fail(new DeviceError(`The GPU was lost: ${info.message || info.reason}.`, { reason: 'lost' })),
+      this.#fail(new DeviceError(lostWords(info), { reason: 'lost' })),
     );
     device.onuncapturederror = ({ error }) => {
       const memory = error instanceof GPUOutOfMemoryError;
@@ -59,6 +62,18 @@ export class Gpu {
 
   get failed(): DeviceError | undefined {
     return this.#failed;
+  }
+
+  /** What made a call on the device fail: what ended the device, also where that is told a little later. */
+  async causeOf(error: unknown): Promise<unknown> {
+    if (error instanceof ShoalError) return this.#failed ?? error;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const patience = new Promise<unknown>((resolve) => {
+      timer = setTimeout(() => resolve(error), LOST_AFTER_MS);
+    });
+    const cause = await Promise.race([this.failure, patience]);
+    clearTimeout(timer);
+    return cause;
   }
 
   /** Throws what ended the device, if anything did. */
@@ -96,6 +111,11 @@ export async function openGpu(adapter: GPUAdapter, options: GpuOptions): Promise
     },
   });
   return new Gpu(device, f16 ? 'f16' : 'f32', isSoftware(adapter.info), options.budgetBytes);
+}
+
+function lostWords({ message, reason }: GPUDeviceLostInfo): string {
+  const why = (message || reason).trim().replace(/\.+$/, '');
+  return why === '' ? 'The GPU was lost.' : `The GPU was lost: ${why}.`;
 }
 
 export function isSoftware(info: GPUAdapterInfo): boolean {

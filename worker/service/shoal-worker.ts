@@ -253,10 +253,11 @@ export class ShoalWorker implements WorkerApi {
         tell({ kind: 'storage-changed' });
         return loaded;
       } catch (error) {
+        const cause = gpu === undefined || signal.aborted ? error : await gpu.causeOf(error);
         gpu?.close();
         await claims.release();
         tell({ kind: 'storage-changed' });
-        throw gpu?.failed ?? error;
+        throw cause;
       }
     });
   }
