@@ -89,8 +89,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     workgroupBarrier();
     if thread / 8u < BLOCK {
       var part = LOWEST;
-      for (var i = 0u; i < 8u; i++) {
-        part = max(part, scores[thread * 8u + i]);
+      for (var i = thread * 8u; i < thread * 8u + 8u; i++) {
+        part = max(part, scores[i]);
       }
       parts[thread] = part;
     }
@@ -122,6 +122,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   for (var h = 0u; h < BLOCK; h++) {
     scores[h * 64u + thread] = weight_sum[h];
   }
+  workgroupBarrier();
+  if thread / 8u < BLOCK {
+    var part = 0.0;
+    for (var i = thread * 8u; i < thread * 8u + 8u; i++) {
+      part += scores[i];
+    }
+    parts[thread] = part;
+  }
   for (var h = 0u; h < BLOCK; h++) {
     lanes[thread] = sum[h];
     workgroupBarrier();
@@ -135,8 +143,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     }
     if h < block && thread == 0u {
       var total = 0.0;
-      for (var i = 0u; i < 64u; i++) {
-        total += scores[h * 64u + i];
+      for (var i = h * 8u; i < h * 8u + 8u; i++) {
+        total += parts[i];
       }
       partials[partial + HEAD4] = vec4f(largest[h], total, 0.0, 0.0);
     }

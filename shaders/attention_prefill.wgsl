@@ -12,7 +12,6 @@ const PITCH4 = 9u;   // between rows of a tile in workgroup memory
 const HEAD4: u32 = $headSize / 4u;
 const CHUNKS: u32 = ($headSize + 31u) / 32u; // of 32 dimensions
 const HEADS: u32 = $heads;
-const BATCH: u32 = $batch;
 const STRIDE4: u32 = $stride / 4u;
 const LOWEST = -1e30;
 
@@ -39,12 +38,12 @@ fn reach_of(position: u32) -> Reach {
 #endif
 }
 
-fn load_queries(first_row: u32, head: u32, chunk: u32, thread: u32) {
+fn load_queries(first_row: u32, end_row: u32, head: u32, chunk: u32, thread: u32) {
   for (var i = thread; i < TILE * TILE4; i += 64u) {
     let row = first_row + i / TILE4;
     let d = chunk * TILE4 + i % TILE4;
     var x = vec4f();
-    if row < BATCH && d < HEAD4 {
+    if row < end_row && d < HEAD4 {
       x = vec4f(q[row * STRIDE4 + head * HEAD4 + d]);
     }
     query_tile[i / TILE4 * PITCH4 + i % TILE4] = x * $scale;
@@ -113,7 +112,7 @@ fn write_chunk(sum: ptr<function, array<vec4f, 4>>, scale: vec4f, first_row: u32
   }
   for (var r = 0u; r < 4u; r++) {
     let row = first_row + thread / TILE4 * 4u + r;
-    if row < BATCH {
+    if row < arrayLength(&output) / STRIDE4 {
       output[row * STRIDE4 + head * HEAD4 + d] = store4((*sum)[r] * scale[r]);
     }
   }
@@ -152,7 +151,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   var sum7: array<vec4f, 4>;
 #endif
 
-  let end_row = min(first_row + TILE, BATCH);
+  let end_row = min(first_row + TILE, step.rows); // beyond, rows are padding
   var run = first_row;
   while run < end_row {
     // rows from `run` to `run_end` are of one slot and attend, together, positions from `first` to `last`
@@ -191,7 +190,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
       var score3 = vec4f();
       for (var chunk = 0u; chunk < CHUNKS; chunk++) {
         workgroupBarrier();
-        load_queries(first_row, head, chunk, thread);
+        load_queries(first_row, end_row, head, chunk, thread);
         load_keys(place, valid, chunk, thread);
         workgroupBarrier();
         let columns4 = min(TILE4, HEAD4 - chunk * TILE4);
@@ -294,7 +293,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 #endif
   if head == HEADS - 1u {
     let padding = STRIDE4 - HEADS * HEAD4;
-    for (var i = thread; i < padding * (end_row - first_row); i += 64u) {
+    let zero_rows = min(TILE, arrayLength(&output) / STRIDE4 - first_row);
+    for (var i = thread; i < padding * zero_rows; i += 64u) {
       output[(first_row + i / padding) * STRIDE4 + HEADS * HEAD4 + i % padding] = S4();
     }
   }

@@ -1,16 +1,22 @@
-// Sum over the $threads threads of a workgroup, in a fixed order. Every thread calls it and gets the sum.
-var<workgroup> partial_sums: array<f32, $threads>;
+// Sum over the $threads threads of a workgroup (a multiple of 16), in a fixed order. Every thread calls it and gets it.
+var<workgroup> single_sums: array<f32, $threads>;
+var<workgroup> group_sums: array<f32, $threads / 16>;
 
 fn workgroup_sum(value: f32, thread: u32) -> f32 {
-  partial_sums[thread] = value;
+  single_sums[thread] = value;
   workgroupBarrier();
-  for (var reach: u32 = $threads / 2u; reach > 0u; reach /= 2u) {
-    if thread < reach {
-      partial_sums[thread] += partial_sums[thread + reach];
+  if thread < $threads / 16 {
+    var sum = 0.0;
+    for (var i = thread * 16u; i < thread * 16u + 16u; i++) {
+      sum += single_sums[i];
     }
-    workgroupBarrier();
+    group_sums[thread] = sum;
   }
-  let sum = partial_sums[0];
+  workgroupBarrier();
+  var sum = 0.0;
+  for (var i = 0u; i < $threads / 16; i++) {
+    sum += group_sums[i];
+  }
   workgroupBarrier();
   return sum;
 }

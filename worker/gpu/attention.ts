@@ -60,7 +60,7 @@ export function attention(gpu: Gpu, attention: Attention): Dispatch[] {
     window: window ?? 0,
   };
   if (batch > MAX_SINGLE_ROWS) {
-    const kernel = gpu.kernels.get('attention_prefill', { ...constants, batch, chunks: Math.ceil(headSize / 32) });
+    const kernel = gpu.kernels.get('attention_prefill', { ...constants, chunks: Math.ceil(headSize / 32) });
     return [
       { kernel, buffers: [q, keys, values, pages, step, output], grid: [Math.ceil(batch / TILE_ROWS), heads, 1] },
     ];
