@@ -12,6 +12,7 @@ import { Router } from './state/route.ts';
 import { Starter } from './state/starter.ts';
 import { Updates } from './state/updates.ts';
 import { WakeLock } from './state/wake-lock.ts';
+import { modelWords } from './words/models.ts';
 
 /** One calm line at the top of the page, about what happened without being asked for. */
 export interface Notice {
@@ -41,6 +42,7 @@ export class App {
     this.device = new Device(worker, this.preferences);
     this.models = new Models(worker, this.device, this.preferences, this.#wakeLock);
     this.answers = new Answers(worker, this.chats, this.models, this.preferences, this.#wakeLock);
+    this.models.repaired.subscribe(() => this.#onRepaired(this.models.repaired.value));
   }
 
   async start(): Promise<void> {
@@ -80,6 +82,11 @@ export class App {
       default:
         event satisfies never;
     }
+  }
+
+  /** A disk that loses bits is worth knowing of, also when nothing is missing any more. */
+  #onRepaired(count: number): void {
+    if (count > 0) this.notice.set({ tone: 'plain', words: modelWords.repaired(count) });
   }
 
   /** While an answer runs, the answer brings the model back itself. */

@@ -47,6 +47,8 @@ export class Models {
   readonly catalogue = new Cell<readonly CatalogueEntry[]>([]);
   readonly served = new Cell<readonly ServerModel[]>([]);
   readonly hub = new Cell<HubState>('unknown');
+  /** Damaged pieces that the last load found and fetched again. */
+  readonly repaired = new Cell(0);
   readonly #loading = new Cell<Loading | undefined>(undefined);
   readonly #loaded = new Cell<LoadedModel | undefined>(undefined);
   readonly #worker: WorkerClient;
@@ -85,12 +87,15 @@ export class Models {
   /** Looks one entry up on the hub, so that the page can say at once when the hub is out of reach. */
   async probeHub(entry: string): Promise<void> {
     if (this.hub.value === 'reachable') return;
+    const asked = this.#preferences.all.value.hubBaseUrl;
+    let found: HubState = 'reachable';
     try {
       await this.#worker.resolve(entry);
-      this.hub.set('reachable');
     } catch (error) {
-      this.hub.set(fromAny(error).remedy === 'retry' ? 'unreachable' : 'reachable');
+      if (fromAny(error).remedy === 'retry') found = 'unreachable';
     }
+    // the address may have been changed meanwhile
+    if (asked === this.#preferences.all.value.hubBaseUrl) this.hub.set(found);
   }
 
   async hubFiles(repository: string): Promise<HubRepository> {
@@ -127,6 +132,7 @@ export class Models {
       if (source.kind !== 'stored') void this.#device.askToPersist();
       const loaded = await this.#worker.load(source, contextTokens, this.#onEvents(run, show));
       if (run !== this.#run) return false;
+      this.repaired.set(this.#loading.value?.progress?.repairedShards ?? 0);
       this.#loaded.set(loaded);
       this.#loading.set(undefined);
       this.#remember(loaded.summary);

@@ -50,9 +50,7 @@ export class Gpu {
     this.failure = new Promise((resolve) => {
       this.#reportFailure = resolve;
     });
-    void device.lost.then((info) =>
-      this.#fail(new DeviceError(lostWords(info), { reason: 'lost' })),
-    );
+    void device.lost.then((info) => this.#fail(new DeviceError(lostWords(info), { reason: 'lost' })));
     device.onuncapturederror = ({ error }) => {
       const memory = error instanceof GPUOutOfMemoryError;
       const what = memory ? 'The GPU ran out of memory' : 'The GPU refused a command';
