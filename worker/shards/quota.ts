@@ -1,5 +1,11 @@
 import { ShoalError, StorageError } from '../errors.ts';
 
+/**
+ * What Chromium says is free, whatever is (seen in 156): a page's quota is told as what it uses and 10 GiB more, so that
+ * the size of the disk tells nobody apart. The true one shows when a write fails.
+ */
+const MADE_UP_FREE_BYTES = 10 * 2 ** 30;
+
 /** The part of `navigator.storage` that the store uses. `persist` is missing in workers. */
 export interface StorageFacts {
   estimate?(): Promise<{ usage?: number; quota?: number }>;
@@ -18,7 +24,7 @@ export async function requireRoom(storage: StorageFacts | undefined, neededBytes
   const { usedBytes, quotaBytes } = await readEstimate(storage);
   if (quotaBytes === 0) return;
   const freeBytes = Math.max(0, quotaBytes - usedBytes);
-  if (neededBytes <= freeBytes) return;
+  if (neededBytes <= freeBytes || freeBytes === MADE_UP_FREE_BYTES) return;
   throw new StorageError(
     `${name} needs ${mib(neededBytes)} more on this device, and the browser has ${mib(freeBytes)} left for this page ` +
       `(${mib(usedBytes)} of ${mib(quotaBytes)} used). Remove a model that you do not need, free disk space, or leave ` +
@@ -34,9 +40,13 @@ export async function storageFailure(error: unknown, storage: StorageFacts | und
   if (cause.name === 'QuotaExceededError') {
     const { usedBytes, quotaBytes } = await readEstimate(storage);
     const freeBytes = Math.max(0, quotaBytes - usedBytes);
+    const used =
+      freeBytes === MADE_UP_FREE_BYTES
+        ? `this page uses ${mib(usedBytes)} here, and the browser does not tell how much it allows`
+        : `${mib(usedBytes)} of ${mib(quotaBytes)} are used`;
     return new StorageError(
-      `The browser has no more room for ${name}: ${mib(usedBytes)} of ${mib(quotaBytes)} are used. What has come so ` +
-        'far is kept. Remove a model that you do not need or free disk space, then go on.',
+      `The browser has no more room for ${name}: ${used}. What has come so far is kept. Remove a model that you do ` +
+        'not need or free disk space, then go on.',
       { freeBytes, usedBytes, quotaBytes },
       error,
     );
