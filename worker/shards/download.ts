@@ -1,6 +1,7 @@
 import { RetryError } from '../errors.ts';
 import type { ByteSource } from '../weights/types.ts';
 import type { BufferPool } from './buffers.ts';
+import type { GoodShard } from './cached.ts';
 import { shardLength } from './grid.ts';
 import { holdLock, type Locks, tryLock } from './locks.ts';
 import type { FileRecord, Records } from './records.ts';
@@ -18,13 +19,6 @@ export interface DownloadContext {
   readonly onBytes?: (bytes: number) => void;
 }
 
-/** A shard that has come and is committed. `buffer` belongs to the pool. */
-export interface FetchedShard {
-  readonly index: number;
-  readonly buffer: ArrayBuffer;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
-
 /**
  * Downloads shards [first, end) with one request and yields each when its bytes and hash are committed, while the next
  * are coming. Ends early where another window has a shard already or is fetching it; waits only for the first.
@@ -38,7 +32,7 @@ export async function* downloadRun(
   first: number,
   end: number,
   signal: AbortSignal,
-): AsyncGenerator<FetchedShard> {
+): AsyncGenerator<GoodShard> {
   const stop = new AbortController();
   const pump = new Pump(context, first, end, AbortSignal.any([signal, stop.signal]), stop);
   const pumping = pump.run();
@@ -58,7 +52,7 @@ export async function* downloadRun(
 }
 
 /** A shard that may be fetched now: nobody else will, and here is where it goes. */
-interface Turn extends FetchedShard {
+interface Turn extends GoodShard {
   readonly release: () => void;
 }
 
@@ -70,7 +64,7 @@ class Pump {
   readonly #end: number;
   readonly #signal: AbortSignal;
   readonly #stop: AbortController;
-  readonly #queue: Promise<FetchedShard>[] = [];
+  readonly #queue: Promise<GoodShard>[] = [];
   #written: Promise<unknown> = Promise.resolve();
   #done = false;
   #wake = () => {};
@@ -84,7 +78,7 @@ class Pump {
   }
 
   /** The next committed shard, undefined at the end. */
-  async next(): Promise<FetchedShard | undefined> {
+  async next(): Promise<GoodShard | undefined> {
     while (this.#queue.length === 0 && !this.#done) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
@@ -187,13 +181,12 @@ class Pump {
     this.#wake();
   }
 
-  async #write(shard: FetchedShard): Promise<FetchedShard> {
+  async #write(shard: GoodShard): Promise<GoodShard> {
     const { digest, file, records } = this.#context;
     const before = this.#written;
     const sha256 = await digest(shard.bytes);
     await before; // Writes wait for each other in the database anyway, and each holds a copy.
-    const whole = shard.bytes.byteLength === shard.buffer.byteLength;
-    await records.writeShard(file, shard.index, whole ? shard.buffer : shard.bytes.slice().buffer, sha256);
+    await records.writeShard(file, shard.index, shard.bytes, sha256);
     return shard;
   }
 }

@@ -1,7 +1,7 @@
 import { InternalError, ModelError, PersonError, RetryError } from '../errors.ts';
 import type { ByteSource, FileIdentity } from '../weights/types.ts';
-import { type BufferPool, freeBuffer } from './buffers.ts';
-import { readAhead } from './cached.ts';
+import { BufferPool } from './buffers.ts';
+import { type GoodShard, READS_IN_FLIGHT, readAhead } from './cached.ts';
 import { downloadRun } from './download.ts';
 import { bytesOf, shardCount, shardsBetween } from './grid.ts';
 import type { Locks } from './locks.ts';
@@ -16,9 +16,11 @@ export interface FileContext {
   readonly records: Records;
   readonly locks: Locks;
   readonly storage: StorageFacts | undefined;
-  readonly pool: BufferPool;
   readonly digest: (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
 }
+
+/** Buffers of one loop: four being read or coming, one with the consumer, or two and three. */
+const LOOP_BUFFERS = READS_IN_FLIGHT + 1;
 
 interface ShardOptions {
   readonly signal: AbortSignal;
@@ -102,6 +104,8 @@ export class StoredCachedFile implements CachedFile {
     const whole = missing.length > 0 && this.#publishedSha256 ? await this.#wholeHash() : undefined;
     const meter = new Meter(bytesOf(this.size, indices), onProgress);
     const damaged = new Set<number>();
+    const pool = new BufferPool(SHARD_BYTES, LOOP_BUFFERS);
+    const shared = { ...this.#context, pool, file: this.#file, key: this.#file.key, size: this.size, signal };
 
     let position = 0;
     try {
@@ -109,7 +113,7 @@ export class StoredCachedFile implements CachedFile {
         signal.throwIfAborted();
         if (here.has(indices[position] as number)) {
           const run = takeWhile(indices, position, (index) => here.has(index));
-          for await (const read of this.#storedAhead(run, here)) {
+          for await (const read of readAhead(shared, run, here)) {
             if (read.kind !== 'good') {
               here.delete(read.index);
               if (read.kind === 'damaged') await this.#drop(read.index, damaged);
@@ -118,20 +122,20 @@ export class StoredCachedFile implements CachedFile {
             position++;
             whole?.offer(read.index, read.bytes);
             meter.cached(read.bytes.length);
-            yield this.#shard(read.index, read.bytes, () => freeBuffer(read.bytes.buffer));
+            yield asShard(read, pool);
             signal.throwIfAborted();
           }
         } else {
           const first = indices[position] as number;
           const run = takeWhile(indices, position, (index, at) => !here.has(index) && index === first + at);
           const source = this.#requireSource(run);
-          const download = { ...this.#context, file: this.#file, source, onBytes: (n: number) => meter.arriving(n) };
+          const download = { ...shared, source, onBytes: (n: number) => meter.arriving(n) };
           for await (const fetched of downloadRun(download, first, first + run.length, signal)) {
             position++;
             (await this.#whole)?.forget(fetched.index);
             whole?.offer(fetched.index, fetched.bytes);
             meter.fetched(fetched.bytes.length, damaged.delete(fetched.index));
-            yield this.#shard(fetched.index, fetched.bytes, () => this.#context.pool.release(fetched.buffer));
+            yield asShard(fetched, pool);
           }
           meter.arrived();
           ({ here } = await this.#stored(this.#context.records.presence(this.#file.key)));
@@ -140,7 +144,7 @@ export class StoredCachedFile implements CachedFile {
     } catch (error) {
       throw signal.aborted ? error : await this.#explain(error);
     } finally {
-      this.#context.pool.trim();
+      pool.close();
     }
   }
 
@@ -184,19 +188,6 @@ export class StoredCachedFile implements CachedFile {
   #wholeHash(): Promise<WholeHash> {
     this.#whole ??= WholeHash.create();
     return this.#whole;
-  }
-
-  #shard(index: number, bytes: Uint8Array, give: () => void): Shard {
-    let held = true;
-    const release = () => {
-      if (held) give();
-      held = false;
-    };
-    return { index, offset: index * SHARD_BYTES, bytes, release };
-  }
-
-  #storedAhead(run: readonly number[], hashes: ReadonlyMap<number, Uint8Array>) {
-    return readAhead({ ...this.#context, key: this.#file.key, size: this.size }, run, hashes);
   }
 
   async #drop(index: number, damaged: Set<number>): Promise<void> {
@@ -244,6 +235,15 @@ export class StoredCachedFile implements CachedFile {
     if (!(error instanceof DOMException) || error.name === 'AbortError') return error;
     return storageFailure(error, this.#context.storage, this.#file.name);
   }
+}
+
+function asShard({ index, bytes, buffer }: GoodShard, pool: BufferPool): Shard {
+  let held = true;
+  const release = () => {
+    if (held) pool.release(buffer);
+    held = false;
+  };
+  return { index, offset: index * SHARD_BYTES, bytes, release };
 }
 
 /** The longest stretch of `indices` from `start` on for which `holds(index, distance from start)`. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { BufferPool } from './buffers.ts';
+import { BufferPool, readValue } from './buffers.ts';
 import { bytesOf, fileKey, fileName, shardCount, shardsBetween } from './grid.ts';
 import { createMemoryLocks, holdLock, tryLock } from './locks.ts';
 import { SHARD_BYTES } from './types.ts';
@@ -60,9 +60,32 @@ test('a pool makes no more buffers than allowed, serves who waits in order, and 
   await expect(left).rejects.toMatchObject({ name: 'AbortError' });
   pool.release(one);
   expect(await next).toBe(one);
+  // What a reader moved away and lost is replaced.
+  structuredClone(one, { transfer: [one] });
   pool.release(one);
-  pool.trim();
-  expect(await pool.acquire(signal)).not.toBe(one);
+  const replaced = await pool.acquire(signal);
+  expect(replaced.byteLength).toBe(8);
+  pool.close();
+  pool.release(replaced);
+});
+
+test('a stored value is read into the buffer given, by every kind of stream, and one that cannot be read is none', async () => {
+  const content = Uint8Array.from({ length: 200_000 }, (_, i) => i * 7);
+  const blob = new Blob([content]);
+  const plain = Object.assign(new Blob([content]), {
+    stream: () => new Response(content).body?.pipeThrough(new TransformStream()),
+  });
+  const unreadable = Object.assign(new Blob([content]), {
+    stream: () => new ReadableStream({ pull: (stream) => stream.error(new DOMException('', 'NotReadableError')) }),
+  });
+  for (const value of [blob, plain as Blob, content.slice().buffer]) {
+    const { buffer, bytes } = await readValue(value, new ArrayBuffer(300_000));
+    expect(buffer.byteLength).toBe(300_000);
+    expect(Buffer.compare(bytes as Uint8Array, content)).toBe(0);
+  }
+  for (const value of [unreadable as Blob, new Blob([content, content]), new ArrayBuffer(300_001)]) {
+    expect((await readValue(value, new ArrayBuffer(300_000))).bytes).toBeUndefined();
+  }
 });
 
 test('locks in memory exclude each other as Web Locks do', async () => {

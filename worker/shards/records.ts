@@ -21,8 +21,11 @@ export interface Presence {
   readonly lost: Set<number>;
 }
 
+/** Blobs, since they can be read into a buffer that is there; ArrayBuffers where the browser refuses Blobs. */
+export type StoredValue = Blob | ArrayBuffer;
+
 export interface StoredShard {
-  readonly bytes: ArrayBuffer;
+  readonly value: StoredValue;
   readonly sha256: Uint8Array;
 }
 
@@ -32,6 +35,7 @@ export interface StoredShard {
  */
 export class Records {
   readonly #use: UseStore;
+  #keepsBlobs = true;
 
   /** @param connect opens the database; called again when the browser has closed it */
   constructor(connect: () => UseStore) {
@@ -90,28 +94,41 @@ export class Records {
   }
 
   /** A shard's bytes alone: half the requests of `shard` for who knows the hash. */
-  async bytes(key: string, index: number): Promise<ArrayBuffer | undefined> {
-    const bytes = await this.#use('readonly', (store) => promisifyRequest(store.get(['shard', key, index])));
-    return bytes instanceof ArrayBuffer ? bytes : undefined;
+  async value(key: string, index: number): Promise<StoredValue | undefined> {
+    const value = await this.#use('readonly', (store) => promisifyRequest(store.get(['shard', key, index])));
+    return isStoredValue(value) ? value : undefined;
   }
 
   shard(key: string, index: number): Promise<StoredShard | undefined> {
     return this.#use('readonly', async (store) => {
-      const [bytes, sha256] = await Promise.all([
+      const [value, sha256] = await Promise.all([
         promisifyRequest(store.get(['shard', key, index])),
         promisifyRequest(store.get(['hash', key, index])),
       ]);
-      return bytes instanceof ArrayBuffer && sha256 instanceof Uint8Array ? { bytes, sha256 } : undefined;
+      return isStoredValue(value) && sha256 instanceof Uint8Array ? { value, sha256 } : undefined;
     });
   }
 
   /**
-   * Writes a shard with its hash and its file's record. `bytes` is copied before this returns its promise. A shard
-   * that differs from what was there before takes back the whole file's hash.
+   * Writes a shard with its hash and its file's record. `bytes` may change once the promise has settled. A shard that
+   * differs from what was there before takes back the whole file's hash.
    */
-  writeShard(file: FileRecord, index: number, bytes: ArrayBuffer, sha256: Uint8Array): Promise<void> {
+  async writeShard(file: FileRecord, index: number, bytes: Uint8Array<ArrayBuffer>, sha256: Uint8Array): Promise<void> {
+    if (this.#keepsBlobs) {
+      try {
+        return await this.#writeShard(file, index, new Blob([bytes]), sha256);
+      } catch (error) {
+        // Private windows of some Safari versions: https://bugs.webkit.org/show_bug.cgi?id=156347
+        if (!(error instanceof DOMException) || error.name === 'QuotaExceededError') throw error;
+        this.#keepsBlobs = false;
+      }
+    }
+    await this.#writeShard(file, index, bytes.slice().buffer, sha256);
+  }
+
+  #writeShard(file: FileRecord, index: number, value: StoredValue, sha256: Uint8Array): Promise<void> {
     return this.#use('readwrite', (store) => {
-      store.put(bytes, ['shard', file.key, index]);
+      store.put(value, ['shard', file.key, index]);
       const hashKey = ['hash', file.key, index];
       const asked = [promisifyRequest(store.get(hashKey)), promisifyRequest(store.get(['file', file.key]))] as const;
       void Promise.all(asked).then(
@@ -169,6 +186,10 @@ function committed(transaction: IDBTransaction): Promise<void> {
 
 function isConnectionLost(error: unknown): boolean {
   return error instanceof Error && (error.name === 'InvalidStateError' || error.name === 'UnknownError');
+}
+
+function isStoredValue(value: unknown): value is StoredValue {
+  return value instanceof Blob || value instanceof ArrayBuffer;
 }
 
 function merge(kept: FileRecord | undefined, written: FileRecord, same: boolean): FileRecord {

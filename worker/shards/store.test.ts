@@ -1,8 +1,10 @@
 import 'fake-indexeddb/auto';
 import { IDBFactory } from 'fake-indexeddb';
+import { createStore, type UseStore } from 'idb-keyval';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { ModelError, PersonError, RetryError, StorageError } from '../errors.ts';
 import type { FileIdentity } from '../weights/types.ts';
+import { BufferPool } from './buffers.ts';
 import { readCached } from './cached.ts';
 import { fileKey, shardCount } from './grid.ts';
 import { createMemoryLocks } from './locks.ts';
@@ -48,9 +50,9 @@ async function damage(index: number, key = KEY) {
   const records = Records.open('shoal-shards');
   const stored = await records.shard(key, index);
   if (!stored) throw new Error('nothing to damage');
-  const bytes = new Uint8Array(stored.bytes);
+  const bytes = new Uint8Array(await new Response(stored.value).arrayBuffer());
   bytes[77] = (bytes[77] ?? 0) ^ 1;
-  await records.writeShard((await records.file(key)) as never, index, bytes.buffer, stored.sha256);
+  await records.writeShard((await records.file(key)) as never, index, bytes, stored.sha256);
 }
 
 describe('a file through the store', () => {
@@ -218,7 +220,8 @@ describe('damage', () => {
   test('a shard that another window replaced since the loop began is taken as it is now', async () => {
     await readAll(await (await createShardStore()).open(HUB_FILE, SIZE, new TestSource(BYTES)));
     const records = Records.open('shoal-shards');
-    const context = { key: KEY, size: SIZE, records, digest: async (bytes: Uint8Array) => hashOf(bytes) };
+    const pool = new BufferPool(SHARD_BYTES, 2);
+    const context = { key: KEY, size: SIZE, records, pool, signal, digest: async (bytes: Uint8Array) => hashOf(bytes) };
     const stale = new Uint8Array(32);
     const read = await readCached(context, 1, stale);
     expect(read.kind === 'good' && Buffer.compare(read.bytes, BYTES.subarray(SHARD_BYTES, 2 * SHARD_BYTES))).toBe(0);
@@ -249,10 +252,10 @@ describe('the whole file', () => {
     const source = new TestSource(BYTES, { sha256: SHA256.toUpperCase() });
     const records = Records.open('shoal-shards');
     let reads = 0;
-    const bytes = records.bytes.bind(records);
-    records.bytes = (key, index) => {
+    const value = records.value.bind(records);
+    records.value = (key, index) => {
       reads++;
-      return bytes(key, index);
+      return value(key, index);
     };
     const store = await createShardStore({ records });
     const file = await store.open(HUB_FILE, SIZE, source);
@@ -357,6 +360,33 @@ describe('room', () => {
     // All buffers came back: another try takes as many again.
     records.writeShard = write;
     await readAll(file);
+  });
+
+  test('a browser that keeps no Blobs keeps ArrayBuffers', async () => {
+    const use = createStore('shoal-shards', 'records');
+    const withoutBlobs: UseStore = (mode, callback) =>
+      use(mode, (store) =>
+        callback(
+          new Proxy(store, {
+            get(target, name) {
+              if (name !== 'put') {
+                const value = Reflect.get(target, name);
+                return typeof value === 'function' ? value.bind(target) : value;
+              }
+              return (value: unknown, key: IDBValidKey) => {
+                if (value instanceof Blob) throw new DOMException('no Blobs', 'DataCloneError');
+                return target.put(value, key);
+              };
+            },
+          }),
+        ),
+      );
+    const records = new Records(() => withoutBlobs);
+    const source = new TestSource(BYTES);
+    const file = await (await createShardStore({ records })).open(HUB_FILE, SIZE, source);
+    await readAll(file);
+    expect(await records.value(KEY, 0)).toBeInstanceOf(ArrayBuffer);
+    expect(await readAll(file)).toMatchObject({ fetchedBytes: 0 });
   });
 
   test('a browser without a database says what to do', async () => {

@@ -1,15 +1,11 @@
 import { ModelError } from '../errors.ts';
 import type { ByteSource, FileIdentity } from '../weights/types.ts';
-import { BufferPool } from './buffers.ts';
 import { StoredCachedFile } from './file.ts';
 import { bytesOf, fileKey, fileName, shardCount } from './grid.ts';
 import { createMemoryLocks, type Locks } from './locks.ts';
 import { readEstimate, type StorageFacts, storageFailure } from './quota.ts';
 import { type FileRecord, Records } from './records.ts';
-import { type CachedFile, SHARD_BYTES, type ShardStore, type StoredFile } from './types.ts';
-
-/** Buffers for bytes from the network: one filling, one being hashed and written, two with the consumer. */
-const DOWNLOAD_BUFFERS = 4;
+import type { CachedFile, ShardStore, StoredFile } from './types.ts';
 
 export interface ShardStoreOptions {
   /** Name of the IndexedDB database. */
@@ -39,7 +35,6 @@ class IndexedDbStore implements ShardStore {
   readonly #records: Records;
   readonly #locks: Locks;
   readonly #storage: StorageFacts | undefined;
-  readonly #pool = new BufferPool(SHARD_BYTES, DOWNLOAD_BUFFERS);
 
   constructor(records: Records, locks: Locks, storage: StorageFacts | undefined) {
     this.#records = records;
@@ -69,7 +64,6 @@ class IndexedDbStore implements ShardStore {
       records: this.#records,
       locks: this.#locks,
       storage: this.#storage,
-      pool: this.#pool,
       digest: sha256Of,
     };
     return new StoredCachedFile(context, file, source, originSha256 ?? source?.sha256?.toLowerCase());

@@ -1,5 +1,6 @@
 import { createSHA256 } from 'hash-wasm';
 import { PersonError } from '../errors.ts';
+import { chunkReader } from './chunks.ts';
 import { readGgufHeader } from './gguf.ts';
 import { rangeReader } from './read-whole.ts';
 import { stopped } from './transport.ts';
@@ -28,15 +29,15 @@ async function* readBlob(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void> {
   if (signal.aborted) throw stopped(signal);
-  const reader = file.slice(start, end).stream().getReader();
+  const reader = chunkReader(file.slice(start, end).stream());
   let left = end - start;
   try {
     while (left > 0) {
-      const { done, value } = await reader.read().catch((error: unknown) => gone(name, error));
+      const chunk = await reader.read().catch((error: unknown) => gone(name, error));
       if (signal.aborted) throw stopped(signal);
-      if (done) gone(name, undefined);
-      left -= value.length;
-      yield value;
+      if (!chunk) gone(name, undefined);
+      left -= chunk.length;
+      yield chunk;
     }
   } finally {
     await reader.cancel().catch(() => undefined);

@@ -109,7 +109,7 @@ export async function listServerFolder(options: {
         throw failure;
       }
       const chunks: Uint8Array[] = [];
-      for await (const chunk of exchange.chunks(response)) chunks.push(chunk);
+      for await (const chunk of exchange.chunks(response)) chunks.push(chunk.slice());
       return serverFiles(await new Blob(chunks as Uint8Array<ArrayBuffer>[]).text());
     } finally {
       exchange.close();

@@ -1,4 +1,5 @@
 import { CancelledError, ModelError, PersonError, RetryError, type ShoalError } from '../errors.ts';
+import { chunkReader } from './chunks.ts';
 
 /** What requests need of the platform; tests pass others. */
 export interface Transport {
@@ -82,16 +83,19 @@ export class Exchange {
     );
   }
 
-  /** The body in chunks as they come; leaving early cancels it. Throws as `send`. */
+  /**
+   * The body in chunks as they come, each of which stands until the next is asked for; leaving early cancels it.
+   * Throws as `send`.
+   */
   async *chunks(response: Response): AsyncGenerator<Uint8Array, void> {
-    const reader = response.body?.getReader();
-    if (!reader) return;
+    if (!response.body) return;
+    const reader = chunkReader(response.body);
     let ended = false;
     try {
       for (;;) {
-        const { done, value } = await this.#watched(reader.read());
-        if (done) break;
-        yield value;
+        const chunk = await this.#watched(reader.read());
+        if (!chunk) break;
+        yield chunk;
       }
       ended = true;
     } finally {
@@ -124,7 +128,7 @@ export class Exchange {
 }
 
 /** Cancels a body that nobody reads, so that its connection is free. */
-export async function discard(body: ReadableStreamDefaultReader | Response): Promise<void> {
+export async function discard(body: { cancel(): Promise<void> } | Response): Promise<void> {
   try {
     await (body instanceof Response ? body.body?.cancel() : body.cancel());
   } catch {

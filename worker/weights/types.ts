@@ -8,7 +8,8 @@ export type FileIdentity =
 
 /**
  * A file that can be read by ranges. `read` makes ONE request for the whole run [start, end) and yields chunks of
- * any size as they come; leaving the loop early cancels the request. Throws RetryError, PersonError (401, 403),
+ * any size as they come, each of which stands until the next is asked for; leaving the loop early cancels the
+ * request. Throws RetryError, PersonError (401, 403),
  * ModelError (404, range refused, changed between requests, CORS).
  */
 export interface ByteSource {
