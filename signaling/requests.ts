@@ -35,6 +35,8 @@ export async function answer(
 
   response.setHeader('X-Content-Type-Options', 'nosniff');
   response.setHeader('Referrer-Policy', 'no-referrer');
+  // the addresses of an answer's links are looked up when they are followed, not before
+  response.setHeader('X-DNS-Prefetch-Control', 'off');
   response.setHeader('Cross-Origin-Resource-Policy', 'same-origin');
   response.setHeader('Vary', 'Origin');
 

@@ -242,6 +242,9 @@ export interface HostFacts {
   readonly origin: string;
   /** `navigator.maxTouchPoints`: iPadOS calls itself a Mac, and only this tells. */
   readonly maxTouchPoints: number;
+  /** This window, for as long as its page is open; and windows that said goodbye before their pages went away. */
+  readonly window: string;
+  readonly leftWindows: readonly string[];
   /** Offers `destroyDevice`, for tests. */
   readonly testHooks: boolean;
 }

@@ -114,10 +114,11 @@ export class Answers {
   /** Asks; when the GPU goes away, loads the model again and asks to continue what is there. */
   async #generateThroughLoss(conversationId: string, messageId: string): Promise<GenerateResult> {
     let withoutProgress = 0;
+    const seed = this.#preferences.all.value.seed ?? randomSeed(); // the same before and after a loss
     for (;;) {
       const tokensBefore = this.#live.value?.tokens ?? 0;
       try {
-        return await this.#generate(conversationId, messageId);
+        return await this.#generate(conversationId, messageId, seed);
       } catch (error) {
         const failure = fromAny(error);
         if (failure.remedy !== 'reload-device' || failure.details.reason === 'absent' || this.#stopped) throw failure;
@@ -130,7 +131,7 @@ export class Answers {
     }
   }
 
-  async #generate(conversationId: string, messageId: string): Promise<GenerateResult> {
+  async #generate(conversationId: string, messageId: string, seed: number): Promise<GenerateResult> {
     const conversation = this.#chats.find(conversationId);
     const message = conversation?.messages[messageId];
     if (!conversation || !message) throw new TypeError('The conversation was removed.');
@@ -139,7 +140,7 @@ export class Answers {
       id: crypto.randomUUID(),
       conversation: conversationId,
       turns: turnsFor(conversation, message),
-      sampler: { ...preferences.sampler, seed: preferences.seed ?? randomSeed() },
+      sampler: { ...preferences.sampler, seed },
       maxTokens: this.#models.loaded.value?.contextTokens ?? preferences.contextTokens,
       stopStrings: [],
       whenFull: conversation.dropsOldest ? 'drop-oldest' : 'ask',

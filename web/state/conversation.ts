@@ -143,7 +143,8 @@ export function messagesBefore(conversation: Conversation, until: Message): read
  */
 export function turnsFor(conversation: Conversation, answer: Message): readonly ChatTurn[] {
   const turns: ChatTurn[] = messagesBefore(conversation, answer).map(({ role, text }) => ({ role, content: text }));
-  if (answer.text !== '') turns.push({ role: 'assistant', content: answer.text });
+  const begun = answer.text !== '' || (answer.reasoning ?? '') !== '';
+  if (begun) turns.push({ role: 'assistant', content: answer.text });
   return turns;
 }
 

@@ -84,10 +84,34 @@ export class Device {
   }
 }
 
+const WINDOW = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16)).join('');
+const LEFT = 'shoal-left:';
+
+/** A page that is closed or reloaded says goodbye; one that the system ends does not. */
+export function sayGoodbye(): void {
+  try {
+    localStorage.setItem(`${LEFT}${WINDOW}`, '');
+  } catch {
+    // No storage: the next start then takes it for an end by the system.
+  }
+}
+
+function takeLeftWindows(): readonly string[] {
+  try {
+    const keys = Object.keys(localStorage).filter((key) => key.startsWith(LEFT));
+    for (const key of keys) localStorage.removeItem(key);
+    return keys.map((key) => key.slice(LEFT.length));
+  } catch {
+    return [];
+  }
+}
+
 function hostFacts(): HostFacts {
   return {
     origin: location.origin,
     maxTouchPoints: navigator.maxTouchPoints,
+    window: WINDOW,
+    leftWindows: takeLeftWindows(),
     testHooks: new URLSearchParams(location.search).has('test-hooks'),
   };
 }

@@ -42,7 +42,14 @@ export function browserKeyValue(database: string): KeyValue {
     try {
       return await inStore(store);
     } catch {
-      store = undefined;
+      // iOS drops the connections of pages in the background: open another, once
+      store = createStore(database, 'kept');
+    }
+    try {
+      return await inStore(store);
+    } catch (error) {
+      const isFull = error instanceof DOMException && error.name === 'QuotaExceededError';
+      if (!isFull) store = undefined; // what fits later is kept later
       return inMemory();
     }
   }

@@ -128,6 +128,7 @@ export class Models {
     this.#wakeLock.hold('load');
     try {
       const source = wanted.source ?? (await this.#resolve(wanted.entry));
+      if (run !== this.#run) return false; // another was chosen, or this one paused, while it was looked up
       show({ source, phase: 'loading' });
       if (source.kind !== 'stored') void this.#device.askToPersist();
       const loaded = await this.#worker.load(source, contextTokens, this.#onEvents(run, show));
@@ -154,6 +155,12 @@ export class Models {
   }
 
   async pause(): Promise<void> {
+    if (this.#loading.value?.phase === 'finding') {
+      this.#run += 1;
+      this.#loading.update((now) => now && { ...now, phase: 'paused' });
+      this.#wakeLock.release('load');
+      return;
+    }
     this.#loading.update((now) => now && { ...now, phase: 'pausing' });
     await this.#worker.pauseLoad();
   }

@@ -23,11 +23,15 @@ const ROOM_SHARE = 0.25;
 
 /** What was said last in a conversation, token by token: a continued answer goes on from exactly these. */
 export interface LastAnswer {
+  /** The model that said it: tokens mean nothing to another. */
+  readonly model: string;
   readonly text: string;
   readonly tokens: readonly number[];
 }
 
 export interface ChatModel {
+  /** The key that the model's file is kept under. */
+  readonly key: string;
   readonly engine: Engine;
   readonly tokenizer: Tokenizer;
   readonly template: string | undefined;
@@ -55,16 +59,17 @@ export async function answer(
   const { engine, tokenizer } = model;
   const begun = request.turns.at(-1)?.role === 'assistant' ? request.turns.at(-1)?.content : undefined;
   const turns = begun === undefined ? [...request.turns] : request.turns.slice(0, -1);
-  const begunTokens = begun === undefined ? [] : continued(model, request.conversation, begun);
   let prompt = await makePrompt(model, turns, onEvent, signal);
+  const begunTokens = begun === undefined ? [] : continued(model, request.conversation, begun, prompt.opensReasoning);
   let droppedTurns = 0;
   const taken = () => prompt.tokens.length + begunTokens.length;
   if (taken() + LEAST_ANSWER_TOKENS > engine.contextTokens) {
     if (request.whenFull === 'ask') throw contextFull(taken(), engine.contextTokens);
     const room = Math.max(LEAST_ANSWER_TOKENS, Math.min(request.maxTokens, engine.contextTokens * ROOM_SHARE));
     while (taken() + room > engine.contextTokens) {
-      if (!dropOldest(turns)) throw contextFull(taken(), engine.contextTokens);
-      droppedTurns++;
+      const dropped = dropOldest(turns);
+      if (dropped === 0) throw messageTooLong(taken(), engine.contextTokens);
+      droppedTurns += dropped;
       prompt = await makePrompt(model, turns, onEvent, signal);
     }
   }
@@ -90,7 +95,7 @@ export async function answer(
       const { pieces, stopped } = stream.push(sampled.token);
       if (!tokenizer.endTokens.has(sampled.token)) answerTokens.push(sampled.token);
       text += spoken(pieces);
-      model.lastAnswers.set(request.conversation, { text, tokens: answerTokens });
+      model.lastAnswers.set(request.conversation, { model: model.key, text, tokens: answerTokens });
       stoppedByText = stopped && !tokenizer.endTokens.has(sampled.token);
       onEvent({ kind: 'text', pieces, tokens: 1, ...logProbs(tokenizer, request, sampled) });
       return stopped;
@@ -99,7 +104,7 @@ export async function answer(
   const rest = stream.finish();
   if (rest.length > 0) onEvent({ kind: 'text', pieces: rest, tokens: 0 });
   text += spoken(rest);
-  model.lastAnswers.set(request.conversation, { text, tokens: answerTokens });
+  model.lastAnswers.set(request.conversation, { model: model.key, text, tokens: answerTokens });
   const hitContext =
     run.finish === 'context-full' || (run.finish === 'max-tokens' && run.answerTokens < request.maxTokens);
   return {
@@ -149,21 +154,30 @@ async function makePrompt(
   return { tokens: [...encodePrompt(tokenizer, text)], stopStrings: fallbackStopStrings(style), opensReasoning: false };
 }
 
-/** Tokens of an answer that goes on: those that were sampled, where it is still the same text. */
-function continued(model: ChatModel, conversation: string, begun: string): readonly number[] {
+/** Tokens of an answer that goes on: those that were sampled, where it is still the same text of the same model. */
+function continued(model: ChatModel, conversation: string, begun: string, opensReasoning: boolean): readonly number[] {
   const last = model.lastAnswers.get(conversation);
-  if (last !== undefined && last.text === begun) return [...last.tokens];
-  return [...model.tokenizer.encode(begun, { addSpecial: false, parseSpecial: false })];
+  if (last !== undefined && last.model === model.key && last.text === begun) return [...last.tokens];
+  if (begun === '') return [];
+  // the text is the answer without its reasoning
+  const text = opensReasoning ? `</think>\n\n${begun}` : begun;
+  return [...model.tokenizer.encode(text, { addSpecial: false, parseSpecial: opensReasoning })];
 }
 
-/** Takes out the oldest turn that is not the system's, with the answer that followed; the last question stays. */
-function dropOldest(turns: ChatTurn[]): boolean {
+/** Takes out the oldest turn that is not the system's, with the answers that followed; the last question stays. */
+function dropOldest(turns: ChatTurn[]): number {
   const first = turns.findIndex(({ role }) => role !== 'system');
-  if (first < 0 || first >= turns.length - 1) return false;
-  const next = turns.findIndex(({ role }, i) => i > first && role === 'user');
-  if (next < 0) return false;
+  const next = first < 0 ? -1 : turns.findIndex(({ role }, i) => i > first && role === 'user');
+  if (next < 0) return 0;
   turns.splice(first, next - first);
-  return true;
+  return next - first;
+}
+
+function messageTooLong(neededTokens: number, contextTokens: number): PersonError {
+  return new PersonError(
+    `This message alone takes ${neededTokens} tokens and the context holds ${contextTokens}. Shorten it, or choose a longer context in Models.`,
+    { neededTokens, contextTokens },
+  );
 }
 
 function contextFull(neededTokens: number, contextTokens: number): PersonError {

@@ -7,8 +7,11 @@ import { Readbacks } from './readbacks.ts';
 
 /** A decode step that took longer is submitted in parts from then on: some systems end a device that is busy too long. */
 const SPLIT_MS = 1000;
-/** What a part should take. */
+/** What a part should take, and the most parts. */
 const PART_MS = 250;
+const MOST_PARTS = 16;
+/** A step that seemed to take longer was not computing: the device slept. */
+const ASLEEP_MS = 20_000;
 
 /** Runs steps of a stage: writes the small buffers, encodes the recorded program in one pass, submits once. */
 export class StepRunner {
@@ -105,7 +108,9 @@ export class StepRunner {
         const now = performance.now();
         const ms = now - Math.max(begin, this.#readAt);
         this.#readAt = now;
-        if (this.#parts === 1 && ms > SPLIT_MS) this.#parts = Math.ceil(ms / PART_MS);
+        if (this.#parts === 1 && ms > SPLIT_MS && ms < ASLEEP_MS) {
+          this.#parts = Math.min(MOST_PARTS, Math.ceil(ms / PART_MS));
+        }
       },
       () => {}, // the submitter gets the error
     );

@@ -52,8 +52,7 @@ export class DeviceHost {
       maxBufferBytes: adapter?.limits.maxBufferSize ?? 0,
     });
     const shrunk = await this.#notes.shrunkBudget();
-    const usual = Math.min(budget.defaultBytes, shrunk ?? Number.POSITIVE_INFINITY);
-    const chosen = settings.budgetBytes ?? usual;
+    const chosen = Math.min(settings.budgetBytes ?? budget.defaultBytes, shrunk ?? Number.POSITIVE_INFINITY);
     return {
       compute: adapter === undefined || isFirefox ? 'none' : software ? 'software-gpu' : 'gpu',
       problems,

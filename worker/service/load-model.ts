@@ -90,7 +90,7 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedParts>
     },
   });
   try {
-    // what came is the published file, or it is not used
+    // what came is the published file, or it is not used ('incomplete': it has parts that no tensor needs)
     await file.verifyWhole(signal);
     await prepared;
     signal.throwIfAborted();

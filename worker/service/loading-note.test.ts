@@ -4,6 +4,8 @@ import { createMemoryLocks } from '../shards/index.ts';
 import { LoadingNotes } from './loading-note.ts';
 
 const { signal } = new AbortController();
+const TINY = { window: 'one', model: 'Tiny', budgetBytes: 1000 };
+const LARGE = { window: 'one', model: 'Large', budgetBytes: 1000 };
 let databases = 0;
 const database = () => `notes ${databases++}`;
 
@@ -11,9 +13,9 @@ describe('the note of a load', () => {
   it('is gone when the load ends, well or not', async () => {
     const name = database();
     const notes = new LoadingNotes(createMemoryLocks(), name);
-    expect(await notes.during('Tiny', 1000, signal, async () => 7)).toBe(7);
+    expect(await notes.during(TINY, signal, async () => 7)).toBe(7);
     await expect(
-      notes.during('Tiny', 1000, signal, async () => {
+      notes.during(TINY, signal, async () => {
         throw new Error('no');
       }),
     ).rejects.toThrow('no');
@@ -24,7 +26,7 @@ describe('the note of a load', () => {
     const name = database();
     // the tab dies: its locks go, its note stays
     await new Promise<void>((started) => {
-      void new LoadingNotes(createMemoryLocks(), name).during('Large', 1000, signal, () => {
+      void new LoadingNotes(createMemoryLocks(), name).during(LARGE, signal, () => {
         started();
         return new Promise(() => {});
       });
@@ -35,13 +37,27 @@ describe('the note of a load', () => {
     expect(await notes.shrunkBudget()).toBe(750);
   });
 
+  it('says nothing of a page that was closed or reloaded while it loaded', async () => {
+    const name = database();
+    await new Promise<void>((started) => {
+      void new LoadingNotes(createMemoryLocks(), name).during(LARGE, signal, () => {
+        started();
+        return new Promise(() => {});
+      });
+    });
+    const notes = new LoadingNotes(createMemoryLocks(), name);
+    expect(await notes.takeInterruption(['one'])).toBeUndefined();
+    expect(await notes.takeInterruption()).toBeUndefined();
+    expect(await notes.shrunkBudget()).toBeUndefined();
+  });
+
   it('is left alone while another window is loading', async () => {
     const name = database();
     const locks = createMemoryLocks();
     let finish = () => {};
     let load = Promise.resolve();
     await new Promise<void>((started) => {
-      load = new LoadingNotes(locks, name).during('Large', 1000, signal, () => {
+      load = new LoadingNotes(locks, name).during(LARGE, signal, () => {
         started();
         return new Promise<void>((resolve) => {
           finish = resolve;

@@ -1,8 +1,10 @@
 import { createStore, del, entries, get, set, type UseStore } from 'idb-keyval';
 import { holdLock, type Locks, tryLock } from '../shards/locks.ts';
+import { randomId } from './random-id.ts';
 
 /** Written before a model is loaded and cleared after: a tab that is ended for its memory reloads without a word. */
-interface Note {
+export interface Note {
+  readonly window: string;
   readonly model: string;
   readonly budgetBytes: number;
 }
@@ -21,25 +23,31 @@ const SHRUNK = 'shrunk-budget';
 
 /** The notes of loads in progress (one a window), and the budget that an earlier one has cost. */
 export class LoadingNotes {
-  readonly #store: UseStore;
+  readonly #database: string;
   readonly #locks: Locks;
+  #store: UseStore | undefined;
 
   constructor(locks: Locks, database = 'shoal-notes') {
-    this.#store = createStore(database, 'notes');
+    this.#database = database;
     this.#locks = locks;
   }
 
-  /** At start: what the last load's end has cost, if it had none. The shrunken budget is remembered. */
-  async takeInterruption(): Promise<Interruption | undefined> {
+  /**
+   * At start: what the last load's end has cost, if it had none. The shrunken budget is remembered.
+   * @param left windows that said goodbye: a page that was closed or reloaded was not ended for its memory
+   */
+  async takeInterruption(left: readonly string[] = []): Promise<Interruption | undefined> {
     let found: Interruption | undefined;
-    for (const [key, note] of await entries<string, Note | number>(this.#store)) {
+    for (const [key, note] of await this.#kept((store) => entries<string, Note | number>(store), [])) {
       if (!key.startsWith(PREFIX) || typeof note === 'number') continue;
       const release = await tryLock(this.#locks, key);
       if (release === undefined) continue; // another window is loading it right now
-      const budgetNow = Math.floor(note.budgetBytes * SHRINK);
-      await set(SHRUNK, Math.min(budgetNow, (await this.shrunkBudget()) ?? budgetNow), this.#store);
-      await del(key, this.#store);
+      await this.#kept((store) => del(key, store), undefined);
       release();
+      if (left.includes(note.window)) continue;
+      const budgetNow = Math.floor(note.budgetBytes * SHRINK);
+      const least = Math.min(budgetNow, (await this.shrunkBudget()) ?? budgetNow);
+      await this.#kept((store) => set(SHRUNK, least, store), undefined);
       found = { model: note.model, budgetBefore: note.budgetBytes, budgetNow };
     }
     return found;
@@ -47,19 +55,37 @@ export class LoadingNotes {
 
   /** The budget after loads that did not end, if there were any. */
   async shrunkBudget(): Promise<number | undefined> {
-    return get<number>(SHRUNK, this.#store);
+    return this.#kept((store) => get<number>(SHRUNK, store), undefined);
+  }
+
+  /** A person's own choice of a budget replaces it. */
+  async forgetShrunkBudget(): Promise<void> {
+    await this.#kept((store) => del(SHRUNK, store), undefined);
   }
 
   /** Runs `load` with the note written; whatever it throws, the tab lived, so the note goes. */
-  async during<T>(model: string, budgetBytes: number, signal: AbortSignal, load: () => Promise<T>): Promise<T> {
-    const key = `${PREFIX}${crypto.randomUUID()}`;
+  async during<T>(note: Note, signal: AbortSignal, load: () => Promise<T>): Promise<T> {
+    const key = `${PREFIX}${randomId()}`;
     const release = await holdLock(this.#locks, key, signal);
-    await set(key, { model, budgetBytes } satisfies Note, this.#store);
+    await this.#kept((store) => set(key, note, store), undefined);
     try {
       return await load();
     } finally {
-      await del(key, this.#store);
+      await this.#kept((store) => del(key, store), undefined);
       release();
     }
+  }
+
+  /** Where the browser gives no database, or takes it away, a load goes on without a note. */
+  async #kept<T>(operation: (store: UseStore) => Promise<T>, otherwise: T): Promise<T> {
+    for (let tries = 0; tries < 2; tries++) {
+      try {
+        this.#store ??= createStore(this.#database, 'notes');
+        return await operation(this.#store);
+      } catch {
+        this.#store = undefined; // iOS drops the connections of pages in the background
+      }
+    }
+    return otherwise;
   }
 }

@@ -1,3 +1,5 @@
+import { randomId } from './random-id.ts';
+
 /** The part of `navigator.locks` that is used. */
 export interface LockQuery {
   request(name: string, callback: () => Promise<unknown>): Promise<unknown>;
@@ -13,7 +15,7 @@ const CLAIMING = 'shoal-memory-claiming';
  */
 export class MemoryClaims {
   readonly #locks: LockQuery | undefined;
-  readonly #own = crypto.randomUUID();
+  readonly #own = randomId();
   #release: () => void = () => {};
   #released: Promise<unknown> = Promise.resolve();
 

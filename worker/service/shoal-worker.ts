@@ -61,13 +61,13 @@ export class ShoalWorker implements WorkerApi {
   #started: Started | undefined;
   #settings: Settings | undefined;
   #active: Active | undefined;
-  #loading: { readonly abort: AbortController; readonly done: Promise<unknown> } | undefined;
+  #loading: { readonly abort: AbortController; readonly done: Promise<unknown>; key?: string } | undefined;
 
   async start(settings: Settings, host: HostFacts, onEvent: (event: WorkerEvent) => void): Promise<DeviceReport> {
     const locks = (navigator.locks as Locks | undefined) ?? createMemoryLocks();
     const notes = new LoadingNotes(locks);
     const claims = new MemoryClaims(navigator.locks as LockQuery | undefined);
-    const interruption = await notes.takeInterruption();
+    const interruption = await notes.takeInterruption(host.leftWindows);
     let storeFailure: unknown;
     const store = await createShardStore().catch((error: unknown) => {
       storeFailure = error;
@@ -92,6 +92,7 @@ export class ShoalWorker implements WorkerApi {
   }
 
   async changeSettings(settings: Settings): Promise<DeviceReport> {
+    if (settings.budgetBytes !== this.#now.budgetBytes) await this.#here.notes.forgetShrunkBudget();
     this.#settings = settings;
     this.#here.files.settings = settings;
     return this.device();
@@ -126,7 +127,7 @@ export class ShoalWorker implements WorkerApi {
   }
 
   async load(source: ModelSource, contextTokens: number, onEvent: (event: LoadEvent) => void): Promise<LoadedModel> {
-    await this.pauseLoad();
+    while (this.#loading !== undefined) await this.pauseLoad();
     const abort = new AbortController();
     const done = this.#load(source, contextTokens, onEvent, abort.signal);
     this.#loading = { abort, done: done.catch(() => {}) };
@@ -139,7 +140,9 @@ export class ShoalWorker implements WorkerApi {
 
   async pauseLoad(): Promise<void> {
     this.#loading?.abort.abort(new CancelledError('Paused. What came so far is kept and checked.'));
-    await this.#loading?.done;
+    const loading = this.#loading;
+    await loading?.done;
+    if (this.#loading === loading) this.#loading = undefined;
   }
 
   async unload(): Promise<void> {
@@ -183,6 +186,7 @@ export class ShoalWorker implements WorkerApi {
 
   async remove(key: string): Promise<void> {
     if (this.#active?.loaded.summary.key === key) await this.unload();
+    if (this.#loading?.key === key) await this.pauseLoad();
     await this.#here.store.remove(key);
     this.#here.onEvent({ kind: 'storage-changed' });
   }
@@ -227,19 +231,26 @@ export class ShoalWorker implements WorkerApi {
     onEvent: (event: LoadEvent) => void,
     signal: AbortSignal,
   ): Promise<LoadedModel> {
-    const { device, files, notes, claims, onEvent: tell } = this.#here;
+    const { host, device, files, notes, claims, onEvent: tell } = this.#here;
     await this.#close(new CancelledError('Another model is being loaded.'));
     const opened = await files.open(source, signal);
     const summary = await this.#summary(opened, contextTokens);
     onEvent({ kind: 'header', summary });
+    if (this.#loading !== undefined) this.#loading.key = summary.key;
     const { budgetBytes } = await device.report(this.#now);
-    return notes.during(summary.name, budgetBytes, signal, async () => {
+    return notes.during({ window: host.window, model: summary.name, budgetBytes }, signal, async () => {
       let gpu: Gpu | undefined;
       try {
         gpu = await device.open(this.#now, budgetBytes);
         const parts = await loadModel({ opened, contextTokens, gpu, claims, signal, onEvent });
         const engine = new Engine(parts.stage, parts.shape.contextTokens, parts.shape.slots);
-        const chat: ChatModel = { engine, ...parts, renderer: this.#renderer, lastAnswers: this.#lastAnswers };
+        const chat: ChatModel = {
+          key: summary.key,
+          engine,
+          ...parts,
+          renderer: this.#renderer,
+          lastAnswers: this.#lastAnswers,
+        };
         const loaded: LoadedModel = {
           summary: await this.#summary(opened, parts.shape.contextTokens),
           contextTokens: parts.shape.contextTokens,
