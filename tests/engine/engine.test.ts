@@ -138,6 +138,52 @@ describe.skipIf(reason !== '')(`the engine${reason}`, () => {
     }
   });
 
+  it('lets answers that outgrow the memory together take turns, each as if it were alone', async () => {
+    await open({ sessions: 1 });
+    const prompts = ['Once upon a time', 'The dog', 'A girl'];
+    const together = await Promise.all(prompts.map((text) => ask(text, { maxTokens: 200 })));
+    for (const [i, text] of prompts.entries()) {
+      const alone = await ask(text, { conversation: `alone ${i}`, maxTokens: 200 });
+      expect(together[i]?.tokens).toEqual(alone.tokens);
+      expect(together[i]?.run.answerTokens).toBe(200);
+    }
+  });
+
+  it('keeps what two conversations have in common with their last turns', async () => {
+    await open({ sessions: 1 });
+    const one = await ask('Once upon a time', { conversation: 'one', maxTokens: 30 });
+    await ask('The dog', { conversation: 'two', maxTokens: 30 });
+    const tokens = [...encode('Once upon a time'), ...one.tokens.slice(0, 25)];
+    expect((await ask('', { conversation: 'one', tokens, maxTokens: 5 })).run.reusedTokens).toBe(tokens.length - 1);
+  });
+
+  it('ends every run with the reason when the GPU is lost, and what was said stays', async () => {
+    await open();
+    const lost = await openEnvironment('driver', 'f32');
+    const { stage, shape } = await openStage(lost, stories, { contextTokens: 256 });
+    const other = new Engine(stage, shape.contextTokens, shape.slots);
+    const said: number[] = [];
+    const run = other.generate({
+      conversation: 'lost',
+      tokens: encode('Once upon a time'),
+      sampler: GREEDY,
+      maxTokens: 200,
+      signal: new AbortController().signal,
+      onToken: ({ token }) => {
+        if (said.push(token) === 5) lost.device.destroy();
+        return false;
+      },
+    });
+    await expect(run).rejects.toMatchObject({ remedy: 'reload-device', details: { reason: 'lost' } });
+    const rest = await ask('', {
+      conversation: 'found',
+      tokens: [...encode('Once upon a time'), ...said],
+      maxTokens: 48 - said.length,
+    });
+    expect(tokenizer.decode([...said, ...rest.tokens]).startsWith(STORY)).toBe(true);
+    other.close();
+  });
+
   it('goes on from the same place with the same seed, on any device', async () => {
     await open();
     const sampler = { ...GREEDY, temperature: 1, seed: 7 };

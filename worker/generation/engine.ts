@@ -33,6 +33,9 @@ export interface TokenRun {
 /** Decode steps of a session that may be on their way before the CPU has read the first one's token. */
 const STEPS_AHEAD = 3;
 
+/** Room for so many tokens of an answer is taken before it begins; more as it grows. */
+const ANSWER_TOKENS = 256;
+
 interface Session {
   readonly conversation: string;
   readonly slot: number;
@@ -46,7 +49,10 @@ interface Session {
 interface Run {
   readonly request: TokenRequest;
   readonly session: Session;
-  readonly promptLength: number;
+  /** Positions whose tokens are known: those after are fed from what was sampled. */
+  promptLength: number;
+  /** Gave its pages to another run; computes its tokens again when there is room. */
+  suspended: boolean;
   readonly reusedTokens: number;
   /** Next position to compute; rows before it were submitted. */
   next: number;
@@ -156,8 +162,10 @@ export class Engine {
   async #step(): Promise<boolean> {
     if (!this.#steps.hasRoom) return false;
     const runs = this.#slots.flatMap((session) => session?.run ?? []);
-    const prompts = runs.filter((run) => run.next < run.promptLength);
-    const decoding = runs.filter((run) => run.next >= run.promptLength && this.#mayDecode(run));
+    const active = runs.filter((run) => !run.suspended || this.#resume(run));
+    const prompts = active.filter((run) => run.next < run.promptLength);
+    const ready = active.filter((run) => run.next >= run.promptLength && this.#mayDecode(run));
+    const decoding = ready.filter((run) => this.#hasPages(run.session, run.next + 1));
     const prompt = prompts[0];
     if (prompt !== undefined && (decoding.length === 0 || !this.#prefillLast)) {
       this.#prefillLast = true;
@@ -165,13 +173,18 @@ export class Engine {
       return true;
     }
     this.#prefillLast = false;
-    if (decoding.length === 0) return false;
+    if (decoding.length === 0) {
+      const youngest = active.at(-1);
+      const stuck = ready.length > 0 && active.length > 1 && active.every(({ inFlight }) => inFlight === 0);
+      if (youngest !== undefined && stuck) this.#suspend(youngest);
+      return stuck;
+    }
     await this.#decode(decoding);
     return true;
   }
 
   #mayDecode(run: Run): boolean {
-    const sampled = run.next - run.promptLength + 1;
+    const sampled = run.produced + run.inFlight;
     return run.inFlight < STEPS_AHEAD && sampled < run.request.maxTokens && run.next < this.#contextTokens;
   }
 
@@ -263,6 +276,9 @@ export class Engine {
   #settle(run: Run): void {
     const { session } = run;
     session.tokens.length = Math.min(session.tokens.length, run.next);
+    const used = Math.ceil(session.tokens.length / PAGE_POSITIONS);
+    this.#pool.give(session.pages.slice(used));
+    session.pages = session.pages.slice(0, used);
     session.run = undefined;
     session.lastUsed = performance.now();
   }
@@ -280,55 +296,74 @@ export class Engine {
     }
   }
 
-  /** Gives waiting requests slots and pages, first come first served. */
+  /** Gives waiting requests slots and pages, first come first served; a conversation's second waits for its first. */
   #admit(): void {
-    for (;;) {
-      const waiting = this.#waiting[0];
+    if (this.#slots.some((session) => session?.run?.suspended)) return;
+    for (let i = 0; i < this.#waiting.length; ) {
+      const waiting = this.#waiting[i];
       if (waiting === undefined) return;
+      const { conversation } = waiting.request;
+      if (this.#slots.some((entry) => entry?.conversation === conversation && entry.run !== undefined)) {
+        i++;
+        continue;
+      }
       const session = this.#place(waiting.request);
       if (session === undefined) return;
-      this.#waiting.shift();
+      this.#waiting.splice(i, 1);
       this.#start(session, waiting);
     }
   }
 
-  /** A session with pages for the whole run; idle ones make room, the longest unused first. Undefined: wait. */
+  /** A slot with pages for the prompt and the answer's beginning; idle sessions make room. Undefined: wait. */
   #place(request: TokenRequest): Session | undefined {
-    const positions = Math.min(this.#contextTokens, request.tokens.length + request.maxTokens);
-    const needed = Math.ceil(positions / PAGE_POSITIONS);
     let session = this.#slots.find((entry) => entry?.conversation === request.conversation);
-    if (session?.run !== undefined) return undefined; // one run a conversation at a time
     if (session === undefined) {
-      const slot = this.#slots.indexOf(undefined);
-      const idle = slot >= 0 ? undefined : this.#oldestIdle();
-      if (slot < 0 && idle === undefined) return undefined;
+      const free = this.#slots.indexOf(undefined);
+      const idle = free >= 0 ? undefined : this.#oldestIdle();
+      if (free < 0 && idle === undefined) return undefined;
       if (idle !== undefined) this.#drop(idle);
-      session = {
-        conversation: request.conversation,
-        slot: slot >= 0 ? slot : (idle?.slot ?? 0),
-        pages: [],
-        tokens: [],
-        lastUsed: 0,
-        run: undefined,
-      };
-      this.#slots[session.slot] = session;
+      const slot = free >= 0 ? free : (idle?.slot ?? 0);
+      session = { conversation: request.conversation, slot, pages: [], tokens: [], lastUsed: 0, run: undefined };
+      this.#slots[slot] = session;
     }
+    const answer = Math.min(request.maxTokens, ANSWER_TOKENS);
+    if (this.#hasPages(session, request.tokens.length + answer)) return session;
+    if (session.tokens.length === 0) this.#drop(session);
+    return undefined;
+  }
+
+  /** Whether a session has pages for so many positions, after taking those that are free or idle. */
+  #hasPages(session: Session, positions: number): boolean {
+    const needed = Math.ceil(Math.min(this.#contextTokens, positions) / PAGE_POSITIONS);
     const missing = needed - session.pages.length;
-    if (missing <= 0) return session;
+    if (missing <= 0) return true;
     for (;;) {
       const pages = this.#pool.take(missing);
       if (pages !== undefined) {
         session.pages = [...session.pages, ...pages];
         this.#steps.setPages(session.slot, session.pages);
-        return session;
+        return true;
       }
       const idle = this.#oldestIdle(session);
-      if (idle === undefined) {
-        if (session.tokens.length === 0) this.#drop(session);
-        return undefined;
-      }
+      if (idle === undefined) return false;
       this.#drop(idle);
     }
+  }
+
+  /** Every run waits for pages that the others hold: one gives way, and computes its tokens again later. */
+  #suspend(run: Run): void {
+    const { session } = run;
+    this.#pool.give(session.pages);
+    session.pages = [];
+    run.promptLength = session.tokens.length;
+    run.next = 0;
+    run.suspended = true;
+  }
+
+  #resume(run: Run): boolean {
+    const left = Math.min(run.request.maxTokens - run.produced, ANSWER_TOKENS);
+    run.suspended = !this.#hasPages(run.session, run.session.tokens.length + left);
+    return !run.suspended;
   }
 
   #start(session: Session, { request, queuedAt, resolve, reject }: Waiting): void {
@@ -341,6 +376,7 @@ export class Engine {
       request,
       session,
       promptLength: tokens.length,
+      suspended: false,
       reusedTokens: common,
       next: common,
       inFlight: 0,
