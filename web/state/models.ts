@@ -24,6 +24,8 @@ export interface Loading {
   /** The catalogue's entry, where it came from there. */
   readonly entry?: string;
   readonly source?: ModelSource;
+  /** Where it is kept, as far as that is known before its header is read. */
+  readonly key?: string;
   readonly contextTokens: number;
   readonly summary?: ModelSummary;
   readonly progress?: Progress;
@@ -35,12 +37,19 @@ export interface Wanted {
   readonly name: string;
   readonly entry?: string;
   readonly source?: ModelSource;
+  readonly key?: string;
   readonly contextTokens?: number;
 }
 
 export type HubState = 'unknown' | 'reachable' | 'unreachable';
 
 const PROGRESS_MS = 120;
+
+/** The key of the file that is being loaded, once it is known. */
+export function loadingKey(loading: Loading | undefined): string | undefined {
+  const { summary, key, source } = loading ?? {};
+  return summary?.key ?? key ?? (source?.kind === 'stored' ? source.key : undefined);
+}
 
 /** Which models there are, which are kept, which one is loaded; one loads at a time. */
 export class Models {
@@ -166,12 +175,13 @@ export class Models {
   }
 
   resume(): Promise<boolean> {
-    const { name, entry, source, contextTokens } = this.#loading.value ?? {};
+    const { name, entry, source, key, contextTokens } = this.#loading.value ?? {};
     if (name === undefined) return Promise.resolve(false);
     return this.load({
       name,
       ...(entry ? { entry } : {}),
       ...(source ? { source } : {}),
+      ...(key ? { key } : {}),
       ...(contextTokens ? { contextTokens } : {}),
     });
   }
@@ -233,16 +243,23 @@ export class Models {
 
   #onEvents(run: number, show: (change: Partial<Loading>) => void): (event: LoadEvent) => void {
     let shownAt = 0;
+    let waiting: Progress | undefined;
+    const showProgress = () => {
+      if (!waiting) return;
+      shownAt = performance.now();
+      show({ progress: waiting });
+      waiting = undefined;
+    };
     return (event) => {
       if (run !== this.#run) return;
       if (event.kind === 'header') show({ summary: event.summary, name: event.summary.name });
       else if (event.kind === 'preparing') {
         show({ preparing: { done: event.pipelinesDone, total: event.pipelinesTotal } });
       } else {
-        const now = performance.now();
-        if (now - shownAt < PROGRESS_MS && event.doneBytes < event.totalBytes) return;
-        shownAt = now;
-        show({ progress: event });
+        // the last one before a silence is shown too
+        if (!waiting) setTimeout(showProgress, PROGRESS_MS);
+        waiting = event;
+        if (performance.now() - shownAt >= PROGRESS_MS || event.doneBytes >= event.totalBytes) showProgress();
       }
     };
   }

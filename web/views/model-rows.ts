@@ -72,7 +72,7 @@ export function inspectedRow(app: App, summary: ModelSummary): TemplateResult {
     sub: `${summary.quantization}, ${bytes(summary.fileBytes)}`,
     layers: summary.layers,
     ...(summary.fit.verdict === 'too-large' ? { layersFit: summary.fit.layersThatFit } : {}),
-    act: fitAction(app, summary.fit, { name: summary.name, source: summary.source }, label),
+    act: fitAction(app, summary.fit, { name: summary.name, source: summary.source, key: summary.key }, label),
     why: fitWords(app, summary.fit, summary.layers, contextTokens, parametersWords(summary.parameters)),
     tall: summary.fit.verdict === 'too-large',
   });
@@ -135,7 +135,10 @@ export function storedRow(app: App, file: StoredFile): TemplateResult {
     ...parts,
     act: html`${removal}${
       source
-        ? button(words.resume, () => start(app, { name, source }), { icon: 'play', label: `${words.resume} ${name}` })
+        ? button(words.resume, () => start(app, { name, source, key: file.key }), {
+            icon: 'play',
+            label: `${words.resume} ${name}`,
+          })
         : nothing
     }`,
     progress: html`${progressPicture(name, known.layers, file.keptBytes, file.size, undefined)}

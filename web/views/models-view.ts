@@ -3,6 +3,7 @@ import { customElement, property, state } from 'lit/decorators.js';
 import type { CatalogueEntry, ModelSource, ModelSummary, StoredFile } from '../../worker/api.ts';
 import type { App } from '../app.ts';
 import { fromAny, type ShoalError } from '../state/errors.ts';
+import { loadingKey } from '../state/models.ts';
 import { CONTEXT_CHOICES } from '../state/preferences.ts';
 import { count, roughBytes } from '../ui/format.ts';
 import { icon } from '../ui/icons.ts';
@@ -113,14 +114,19 @@ export class ModelsView extends View {
       return calmLine('bad', this.failure.message, errorActions(this.failure));
     }
     const summary = this.inspected;
-    if (!summary || this.app.models.loading.value?.summary?.key === summary.key) return nothing;
-    if (this.app.models.loaded.value?.summary.key === summary.key) return nothing;
+    if (!summary || this.#hasRowHere(summary)) return nothing;
     return html`<section>
       <div class="grouphead"><h2>${words.opened}</h2></div>
       <ul class="mlist">
         ${inspectedRow(this.app, summary)}
       </ul>
     </section>`;
+  }
+
+  /** Being loaded, or loaded: then its row is among those on this device. */
+  #hasRowHere({ key }: ModelSummary): boolean {
+    const { loading, loaded } = this.app.models;
+    return loadingKey(loading.value) === key || loaded.value?.summary.key === key;
   }
 
   #hubFiles(repository: string): TemplateResult {
@@ -200,12 +206,11 @@ export class ModelsView extends View {
     const rows: TemplateResult[] = now ? [loadingRow(this.app, now)] : [];
     const files = this.app.device.storage.value?.files ?? [];
     const loadedKey = loaded.value?.summary.key;
-    const byUse = [...files].sort((a, b) => rank(a, loadedKey) - rank(b, loadedKey) || (a.name < b.name ? -1 : 1));
-    for (const file of byUse) {
-      const isLoading =
-        now?.summary?.key === file.key || (now?.source?.kind === 'stored' && now.source.key === file.key);
-      if (!isLoading) rows.push(storedRow(this.app, file));
-    }
+    // a header alone was kept to look at: that row stands above
+    const lookedAt = this.inspected && !this.#hasRowHere(this.inspected) ? this.inspected.key : undefined;
+    const shown = files.filter(({ key }) => key !== loadingKey(now) && key !== lookedAt);
+    const byUse = shown.sort((a, b) => rank(a, loadedKey) - rank(b, loadedKey) || (a.name < b.name ? -1 : 1));
+    rows.push(...byUse.map((file) => storedRow(this.app, file)));
     const unstored = loaded.value && !files.some((file) => file.key === loadedKey) ? loaded.value : undefined;
     if (unstored && !now) rows.unshift(inspectedRow(this.app, unstored.summary));
     return rows;
