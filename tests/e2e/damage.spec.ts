@@ -23,7 +23,7 @@ test('a flipped bit in what is kept is found, fetched again and reported', async
   await flipBit(page, 3);
 
   const asked = hub.requests.length;
-  await app.open('models');
+  await page.reload();
   await app.isReady(LARGE.name);
   await expect(page.getByText(modelWords.repaired(1))).toBeVisible();
   const [repair, ...more] = rangeRequests(hub, asked);

@@ -11,7 +11,7 @@ test(`an answer that lost its GPU goes on to the very text of an undisturbed one
   page,
 }) => {
   test.skip(noStories !== '', noStories);
-  const app = shoal(await serveApp({ 'stories.gguf': await storyModel() }));
+  const app = shoal(await serveApp({ 'stories.gguf': await storyModel(96) }));
   await app.open();
   await app.answerGreedily();
   await app.loadFromServer('stories.gguf');

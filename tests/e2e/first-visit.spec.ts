@@ -95,7 +95,7 @@ test(`the greedy story is the exact reference’s, word for word${noStories && `
   shoal,
 }) => {
   test.skip(noStories !== '', noStories);
-  const app = shoal(await serveApp({ 'stories.gguf': await storyModel() }));
+  const app = shoal(await serveApp({ 'stories.gguf': await storyModel(128) }));
   await app.open();
   await app.answerGreedily();
   await app.loadFromServer('stories.gguf');

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { roughBytes } from '../../web/ui/format.ts';
 import { modelWords } from '../../web/words/models.ts';
 import { SHARD_BYTES } from '../../worker/shards/types.ts';
+import type { HubServer } from '../setup/hub-server.ts';
 import { countingModel } from './fixtures/counting-model.ts';
 import { rangeRequests } from './fixtures/hub-requests.ts';
 import { keptBytes } from './fixtures/kept-shards.ts';
@@ -88,34 +89,54 @@ test('a load that the page did not survive: nothing loads by itself, the budget 
   await before.useHub(hub.url);
   await before.loadFromHub('someone/small', 'small.gguf', SMALL.name);
   await before.isReady(SMALL.name);
-  hub.faults = [{ on: 'cdn', stallAfter: 0, times: 99 }];
-  await before.lookUp('someone/large');
-  await before.chooseFile('large.gguf');
-  hub.faults = [];
-  await expect(before.row(LARGE.name)).toBeVisible({ timeout: KILL_TIMEOUT_MS });
-  hub.faults = [{ on: 'cdn', stallAfter: 0 }];
-  await before.get(LARGE.name);
-  await expect(before.row(LARGE.name)).toContainText(/Reading|\d/);
   const budget = await budgetOf(before);
-  await expect.poll(() => notedLoads(before), { timeout: KILL_TIMEOUT_MS }).toEqual([LARGE.name]);
+  await stallInLoad(before, hub);
   await first.kill();
 
-  hub.faults = [];
   const second = await browserOnProfile();
   const after = new ShoalPage(await second.context.newPage(), server.origin);
   await after.open('models');
   const shrunk = Math.floor(budget * 0.75);
-  await expect(
-    after.page.getByText(modelWords.interrupted(LARGE.name, roughBytes(budget), roughBytes(shrunk))),
-  ).toBeVisible();
+  const why = modelWords.interrupted(LARGE.name, roughBytes(budget), roughBytes(shrunk));
+  await expect(after.page.getByText(why)).toBeVisible();
+  await expect(after.row(SMALL.name)).toContainText(modelWords.keptNote);
   expect(await budgetOf(after)).toBe(shrunk);
-  await expect(after.row(SMALL.name)).toContainText(modelWords.kept);
 
   // the person decides
   await after.go('models');
   await after.page.getByRole('button', { name: modelWords.tryAgain(SMALL.name) }).click();
   await after.isReady(SMALL.name);
 });
+
+test('a page that is reloaded in the middle of a download was not ended by the system', async ({
+  serveApp,
+  serveHub,
+  shoal,
+  page,
+}) => {
+  const hub = await serveHub({ repositories: REPOSITORIES });
+  const app = shoal(await serveApp());
+  await app.open();
+  await app.useHub(hub.url);
+  const budget = await budgetOf(app);
+  await stallInLoad(app, hub);
+  await page.reload();
+  hub.faults = [];
+  await app.go('models');
+  await page.getByRole('button', { name: `${modelWords.resume} ${LARGE.name}` }).click();
+  await app.isReady(LARGE.name);
+  expect(await budgetOf(app)).toBe(budget);
+});
+
+/** Brings the page into the load of the large model, which then waits for the hub. */
+async function stallInLoad(app: ShoalPage, hub: HubServer): Promise<void> {
+  await app.lookUp('someone/large');
+  await app.chooseFile('large.gguf');
+  await expect(app.row(LARGE.name)).toBeVisible();
+  hub.faults = [{ on: 'cdn', stallAfter: 0, times: 9 }];
+  await app.get(LARGE.name);
+  await expect.poll(() => notedLoads(app), { timeout: KILL_TIMEOUT_MS }).toEqual([LARGE.name]);
+}
 
 /** What Settings says models may take, bytes. */
 async function budgetOf(app: ShoalPage): Promise<number> {
