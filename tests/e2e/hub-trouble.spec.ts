@@ -27,32 +27,39 @@ test('every refusal of a hub is said in plain words with the next step', async (
   const app = shoal(await serveApp());
   await app.open();
   await app.useHub(hub.url);
-  const says = async (repository: string, words: RegExp, faults: HubFault[] = []) => {
-    await app.open('models');
-    hub.faults = faults;
-    await app.lookUp(repository);
-    await expect(page.getByRole('alert')).toContainText(words);
-    await expect(page.getByRole('button', { name: modelWords.again })).toBeVisible();
-    hub.faults = [];
-  };
-  await says('someone/private', /only to those who may see it, or has no such repository.*paste a token in Settings/);
+  const again = page.getByRole('alert').getByRole('button', { name: modelWords.again });
+  const away = page.getByText(modelWords.hubDown(new URL(hub.url).host));
+  const says = async (words: RegExp) => expect(page.getByRole('alert')).toContainText(words);
+  await app.lookUp('someone/private');
+  await says(/only to those who may see it, or has no such repository.*paste a token in Settings/);
   await expect(page.getByRole('link', { name: modelWords.token })).toBeVisible();
-  const api = (status: number, headers = {}): HubFault[] => [{ on: 'api', status, headers, times: ALWAYS }];
-  await says('someone/open', /no such model, revision or file in someone\/open \(404\)\. Check the name\./, api(404));
-  await says(
-    'someone/open',
-    /asks to slow down \(429\)\. Try again in 5 minutes\./,
-    api(429, { 'retry-after': '300' }),
-  );
-  await says('someone/open', /has trouble \(503\)\. Try again in 90 s\./, api(503, { 'retry-after': '90' }));
-  await says('someone/open', /does not allow pages of http:\/\/localhost:\d+ to read it \(CORS\)/, [
-    { on: 'api', noCors: true, times: ALWAYS },
-  ]);
+
+  const answers = (fault: Omit<HubFault, 'on'>) => {
+    hub.faults = [{ on: 'api', times: ALWAYS, ...fault }];
+  };
+  answers({ status: 404 });
+  await app.lookUp('someone/open');
+  await says(/no such model, revision or file in someone\/open \(404\)\. Check the name\./);
+  answers({ status: 429, headers: { 'retry-after': '300' } });
+  await again.click();
+  await says(/asks to slow down \(429\)\. Try again in 5 minutes\./);
+  await expect(away).toHaveCount(0);
+  answers({ status: 503, headers: { 'retry-after': '90' } });
+  await again.click();
+  await says(/has trouble \(503\)\. Try again in 90 s\./);
+  await expect(away).toBeVisible();
+  answers({ noCors: true });
+  await again.click();
+  await says(/answers, but not to this page: it is a mirror that does not allow it \(CORS\)/);
+  hub.faults = [];
+  await again.click();
+  await expect(page.getByRole('button', { name: `${modelWords.choose} count.gguf` })).toBeVisible();
+  await expect(away).toHaveCount(0);
 
   // the listing of a gated repository is open, its files are not
   await app.lookUp('someone/gated');
   await app.chooseFile('count.gguf');
-  await expect(page.getByRole('alert')).toContainText(/asks for a licence\. Accept the licence at .*\/someone\/gated/);
+  await says(/asks for a licence\. Accept the licence at .*\/someone\/gated/);
   await expect(page.getByRole('link', { name: modelWords.token })).toBeVisible();
 
   await app.lookUp('someone/empty');

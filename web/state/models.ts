@@ -45,6 +45,11 @@ export type HubState = 'unknown' | 'reachable' | 'unreachable';
 
 const PROGRESS_MS = 120;
 
+/** Not a hub that answers and asks to slow down, or for a token. */
+function isHubAway(error: unknown): boolean {
+  return fromAny(error).details.hubUnreachable === true;
+}
+
 /** The key of the file that is being loaded, once it is known. */
 export function loadingKey(loading: Loading | undefined): string | undefined {
   const { summary, key, source } = loading ?? {};
@@ -101,7 +106,7 @@ export class Models {
     try {
       await this.#worker.resolve(entry);
     } catch (error) {
-      if (fromAny(error).remedy === 'retry') found = 'unreachable';
+      if (isHubAway(error)) found = 'unreachable';
     }
     // the address may have been changed meanwhile
     if (asked === this.#preferences.all.value.hubBaseUrl) this.hub.set(found);
@@ -113,7 +118,7 @@ export class Models {
       this.hub.set('reachable');
       return found;
     } catch (error) {
-      if (fromAny(error).remedy === 'retry') this.hub.set('unreachable');
+      if (isHubAway(error)) this.hub.set('unreachable');
       throw error;
     }
   }
@@ -236,7 +241,7 @@ export class Models {
       this.hub.set('reachable');
       return source;
     } catch (error) {
-      if (fromAny(error).remedy === 'retry') this.hub.set('unreachable');
+      if (isHubAway(error)) this.hub.set('unreachable');
       throw error;
     }
   }
