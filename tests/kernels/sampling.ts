@@ -57,6 +57,7 @@ export function distribution(logits: Float32Array, parameters: SamplerParameters
 
 /** How far outside the interval of `token` a uniform draw lies when tokens are laid along [0, 1) in their order. */
 export function misses(probabilities: Float64Array, token: number, uniform: number): number {
+  if (token >= probabilities.length) return Infinity;
   let before = 0;
   for (let i = 0; i < token; i++) before += probabilities[i] ?? 0;
   return Math.max(0, before - uniform, uniform - before - (probabilities[token] ?? 0));
