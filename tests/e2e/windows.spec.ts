@@ -16,6 +16,7 @@ test('two windows that want one model at once fetch each byte of it once', async
   context,
   page,
 }) => {
+  test.slow(); // two windows share the cores that a GPU of software takes
   const server = await serveApp();
   const hub = await serveHub({ repositories: { 'someone/large': { files: { 'large.gguf': LARGE.bytes } } } });
   const one = shoal(server, page);
@@ -53,6 +54,7 @@ test('the second window gets what the first left of the memory budget, and all o
   context,
   page,
 }) => {
+  test.slow(); // two windows share the cores that a GPU of software takes
   const server = await serveApp({ 'wide.gguf': WIDE.bytes });
   const one = shoal(server, page);
   await one.open('settings/memory');
