@@ -99,7 +99,7 @@ export class ChatView extends View {
 
   #empty(): TemplateResult {
     return html`<div class="emptywrap">
-      ${interruptedLine(this.app)} ${hubLine(this.app)}
+      ${interruptedLine(this.app)} ${this.app.models.loaded.value ? nothing : hubLine(this.app)}
       ${chatEmpty(this.app, (text) => this.querySelector('chat-composer')?.write(text))}
     </div>`;
   }

@@ -197,10 +197,13 @@ function loadingWords(loading: Loading, done: number, total: number): TemplateRe
   if (!progress) return html`<span>${words.reading}</span>`;
   const [amount, ...rest] = progressLine(progress).split(', ');
   const arrives = progress.fetchedBytes > 0;
-  return html`<span><b>${amount}</b>${rest.length ? `, ${rest.join(', ')}` : ''}. ${arrives ? words.downloading : words.fromCache}</span>
+  const isWhole = progress.doneBytes >= progress.totalBytes;
+  const pace = rest.length && !isWhole ? `, ${rest.join(', ')}` : '';
+  const means = isWhole ? '' : arrives ? words.downloading : words.fromCache;
+  return html`<span><b>${amount}</b>${pace}. ${means}</span>
     ${progress.repairedShards ? html`<span>${words.repaired(progress.repairedShards)}</span>` : nothing}
     ${
-      preparing && preparing.done < preparing.total && progress.doneBytes >= progress.totalBytes
+      preparing && preparing.done < preparing.total && isWhole
         ? html`<span>${words.preparing(preparing.done, preparing.total)}</span>`
         : nothing
     }`;

@@ -45,7 +45,7 @@ export const chatWords = {
   thought: (time: string, tokens: string) => `Thought for ${time}, ${tokens} tokens`,
   speed: (speed: string) => `${speed} tokens a second`,
   first: (time: string) => `first token after ${time}`,
-  soFar: (tokens: string) => `${tokens} tokens so far`,
+  soFar: (tokens: string) => `${tokens} ${tokens === '1' ? 'token' : 'tokens'} so far`,
   figures: (speed: string, first: string) => `${speed} tokens a second, first token after ${first}`,
   onlyFirst: (first: string) => `first token after ${first}`,
   reading: (done: string, total: string) => `Reading the conversation, ${done} of ${total} tokens`,

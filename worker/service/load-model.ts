@@ -111,11 +111,14 @@ async function preparePrograms(
   const prompts = ROW_BUCKETS.filter((rows) => rows > 1).flatMap((rows) => [[rows, 1] as const, [rows, 0] as const]);
   const decodes = ROW_BUCKETS.filter((rows) => rows <= maxLogitRows).map((rows) => [rows, rows] as const);
   const programs = [...decodes, ...prompts];
-  let done = 0;
+  let pipelinesDone = 0;
+  const tell = () => onEvent({ kind: 'preparing', pipelinesDone, pipelinesTotal: programs.length });
+  tell();
   for (const [rows, logitRows] of programs) {
     signal.throwIfAborted();
     await stage.prepare(rows, logitRows);
-    onEvent({ kind: 'preparing', pipelinesDone: ++done, pipelinesTotal: programs.length });
+    pipelinesDone++;
+    tell();
   }
 }
 
