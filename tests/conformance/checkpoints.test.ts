@@ -70,7 +70,7 @@ describe.skipIf(reason !== '').each(FAMILIES)(`the $name checkpoint${reason}`, (
   it.each(MUTATIONS.filter((mutation) => mutation.appliesTo(family, size)))(
     'shows $name',
     ({ draft: change, spec64 }) => {
-      const comparison = compare(change ? change(draft) : draft, spec64, TOLERANCES.f32, FEW);
+      const comparison = compare(change ? change(draft) : draft, spec64, TOLERANCES.f32, late ? sequences.length : FEW);
       expect(failuresOf(comparison, TOLERANCES.f32)).not.toEqual([]);
       expect(comparison.kl).toBeGreaterThan(SEEN * TOLERANCES.f32.kl);
     },

@@ -112,7 +112,7 @@ export const FAMILIES: readonly Family[] = [
     wideSize: { hiddenSize: 1536, heads: 12, kvHeads: 2, headSize: 128, feedForward: 512 },
   },
   {
-    // 7B: seven query heads a KV head, head size 128, untied
+    // 14B: five query heads a KV head, head size 128, untied
     name: 'Qwen2.5',
     architecture: 'qwen2',
     vocabulary: 'bpe',
@@ -123,7 +123,7 @@ export const FAMILIES: readonly Family[] = [
     ropeTheta: 1_000_000,
     biases: true,
     queryKeyNorm: false,
-    size: { hiddenSize: 1792, heads: 14, kvHeads: 2, headSize: 128, feedForward: 256 },
+    size: { hiddenSize: 1280, heads: 10, kvHeads: 2, headSize: 128, feedForward: 512 },
   },
   {
     // 0.6B: two query heads a KV head, heads of 128 that together are twice the hidden state, tied

@@ -10,6 +10,8 @@ import type { Family, Size } from './families.ts';
 export interface Mutation {
   readonly name: string;
   appliesTo(family: Family, size: Size): boolean;
+  /** It hardly shows at the first positions. */
+  readonly late?: boolean;
   readonly draft?: (draft: Draft) => Draft;
   readonly spec?: (spec: ModelSpec) => ModelSpec;
   readonly spec64?: Mutation64;
@@ -84,6 +86,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'no rope scaling',
+    late: true,
     appliesTo: ({ ropeScaling }) => ropeScaling !== undefined,
     draft: (draft) => {
       return withTensors(draft, /^rope_freqs/, ({ shape, values }) => ({ shape, values: values.map(() => 1) }));
