@@ -26,7 +26,7 @@ describe.skipIf(reason !== '').each(FAMILIES)(`the $name checkpoint${reason}`, (
   const reference = started as LlamaReference;
   const sequences = syntheticSequences(family.vocabularySize);
   const size = sizeFor(family, 'F32');
-  const draft = draftCheckpoint(family, size);
+  let draft: Draft;
   const wanted: Float32Array[] = [];
 
   const compare = (
@@ -41,6 +41,7 @@ describe.skipIf(reason !== '').each(FAMILIES)(`the $name checkpoint${reason}`, (
   };
 
   beforeAll(async () => {
+    draft = draftCheckpoint(family, size);
     const folder = await mkdtemp(path.join(os.tmpdir(), 'shoal-checkpoint-'));
     const file = path.join(folder, 'checkpoint.gguf');
     await writeFile(file, encodeCheckpoint(draft, 'F32'));
@@ -69,7 +70,7 @@ describe.skipIf(reason !== '').each(FAMILIES)(`the $name checkpoint${reason}`, (
 
   it.each(MUTATIONS.filter((mutation) => mutation.appliesTo(family, size)))(
     'shows $name',
-    ({ draft: change, spec64 }) => {
+    ({ draft: change, spec64, late }) => {
       const comparison = compare(change ? change(draft) : draft, spec64, TOLERANCES.f32, late ? sequences.length : FEW);
       expect(failuresOf(comparison, TOLERANCES.f32)).not.toEqual([]);
       expect(comparison.kl).toBeGreaterThan(SEEN * TOLERANCES.f32.kl);
