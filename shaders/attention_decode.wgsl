@@ -73,6 +73,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let to = min(row.position + 1u - page_first, PAGE_POSITIONS);
     let counts = thread >= from_ && thread < to;
 
+    // zeros written out: a declaration without a value kept the page before's on Mesa 25 (lavapipe)
     var score = array<f32, BLOCK>();
     if counts {
       let key = (place + thread) * HEAD4;

@@ -17,7 +17,7 @@ export interface RopeKv {
   /** Weights of an RMS norm over each head, f32, headSize of them. */
   readonly qNorm?: GPUBuffer;
   readonly kNorm?: GPUBuffer;
-  /** What `ropeTable` makes. */
+  /** f32 pairs of cos and sin: [position][rotaryDims / 2][2]. */
   readonly rope: GPUBuffer;
   readonly step: GPUBuffer;
   /** u32: the page of [slot][pagesPerSlot]. */
@@ -72,21 +72,4 @@ export function ropeKv(gpu: Gpu, rope: RopeKv): Dispatch[] {
       grid: [kvHeads, batch, 1],
     },
   ];
-}
-
-/**
- * cos and sin of position * frequency, computed in float64: [position][frequency][2] for rotary pairs of the given
- * frequencies (radians a position). `magnitude` multiplies both (YaRN's attention factor).
- */
-export function ropeTable(frequencies: ArrayLike<number>, positions: number, magnitude = 1): Float32Array<ArrayBuffer> {
-  const table = new Float32Array(positions * frequencies.length * 2);
-  let at = 0;
-  for (let position = 0; position < positions; position++) {
-    for (let i = 0; i < frequencies.length; i++) {
-      const angle = position * (frequencies[i] ?? 0);
-      table[at++] = Math.cos(angle) * magnitude;
-      table[at++] = Math.sin(angle) * magnitude;
-    }
-  }
-  return table;
 }

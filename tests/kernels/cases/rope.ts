@@ -1,4 +1,4 @@
-import { type RopePairing, ropeKv, ropeTable } from '../../../worker/gpu/rope.ts';
+import { type RopePairing, ropeKv } from '../../../worker/gpu/rope.ts';
 import { PAGE_POSITIONS, padded } from '../../../worker/gpu/step.ts';
 import {
   execute,
@@ -67,7 +67,7 @@ export const cases: readonly KernelCase[] = shapes.map((shape) => ({
       k: k.buffer,
       v: v.buffer,
       ...(headNorm ? { qNorm: upload(gpu, qNorm), kNorm: upload(gpu, kNorm) } : {}),
-      rope: upload(gpu, ropeTable(frequencies, pagesPerSlot * PAGE_POSITIONS)),
+      rope: upload(gpu, turns(frequencies, pagesPerSlot * PAGE_POSITIONS)),
       step: uploadStep(gpu, rows, batch),
       pages: upload(gpu, table),
       keys,
@@ -116,6 +116,11 @@ export const cases: readonly KernelCase[] = shapes.map((shape) => ({
     }
   },
 }));
+
+function turns(frequencies: Float64Array, positions: number): Float32Array<ArrayBuffer> {
+  const angles = Array.from({ length: positions }, (_, position) => [...frequencies.map((each) => position * each)]);
+  return Float32Array.from(angles.flat().flatMap((angle) => [Math.cos(angle), Math.sin(angle)]));
+}
 
 function normalize(head: Float32Array, weight: Float32Array): Float64Array {
   const squares = head.reduce((sum, x) => sum + x * x, 0);
