@@ -34,6 +34,8 @@ export async function serveLoadBench({ folder, model }) {
       'content-length': end - start,
       'content-range': `bytes ${start}-${end - 1}/${model.size}`,
       etag: '"synthetic"',
+      // Chromium reads ahead of the page, up to 64 MiB into the renderer, unless an answer says this
+      'cache-control': 'no-store',
     });
     for (let at = start; at < end && !response.destroyed; at += CHUNK_BYTES) {
       const chunk = model.read(at, Math.min(end, at + CHUNK_BYTES));

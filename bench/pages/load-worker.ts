@@ -4,7 +4,8 @@ import { createStore, get } from 'idb-keyval';
 import { type Gpu, openGpu } from '../../worker/gpu/device.ts';
 import { readModelSpec, stageTensors, wholeModel } from '../../worker/models/spec.ts';
 import { WeightLoader } from '../../worker/models/weights.ts';
-import { freeBuffer, readValue } from '../../worker/shards/buffers.ts';
+import { BufferPool, readValue, SpareBuffers } from '../../worker/shards/buffers.ts';
+import { READS_IN_FLIGHT } from '../../worker/shards/cached.ts';
 import { fileKey, shardCount, shardsBetween } from '../../worker/shards/grid.ts';
 import { type CachedFile, createShardStore, SHARD_BYTES } from '../../worker/shards/index.ts';
 import { createTokenizer } from '../../worker/text/tokenizer.ts';
@@ -14,7 +15,6 @@ import { httpSource } from '../../worker/weights/http-source.ts';
 import type { Checkpoint } from '../../worker/weights/types.ts';
 
 const DATABASE = 'load-bench';
-const RAW_READS_IN_FLIGHT = 4;
 const BALLAST_BYTES = 128 * 2 ** 20;
 const GPU_BUDGET_BYTES = 4 * 2 ** 30;
 
@@ -23,6 +23,7 @@ let file: CachedFile;
 let checkpoint: Checkpoint | undefined;
 let tokenizer: Tokenizer | undefined;
 let gpu: Gpu | undefined;
+const spares = new SpareBuffers(SHARD_BYTES, READS_IN_FLIGHT);
 let ballast: Uint8Array | undefined;
 
 const bench = {
@@ -50,18 +51,22 @@ const bench = {
     return true;
   },
 
-  /** Loads the model as a stage does: its shards in order, repacked, to the GPU. */
-  async load() {
+  /** Loads the model as a stage does: its shards in order, checked, repacked, and unless told otherwise to the GPU. */
+  async load(upload = true) {
     if (!gpu || !checkpoint) throw new Error('openGpu and open come first');
     const spec = readModelSpec(checkpoint);
+    const { queue } = gpu.device;
+    if (!upload) Object.defineProperty(queue, 'writeBuffer', { value: () => {}, configurable: true });
     const loader = new WeightLoader(gpu, stageTensors(spec, wholeModel(spec)), checkpoint.tensors, undefined);
     let fetchedBytes = 0;
     const onProgress = (progress: { fetchedBytes: number }) => {
       fetchedBytes = progress.fetchedBytes;
     };
     const indices = new Set(loader.ranges.flatMap(({ start, end }) => shardsBetween(start, end)));
+    let bytes = 0;
     const begin = performance.now();
     for await (const shard of file.shards([...indices], { signal, onProgress })) {
+      bytes += shard.bytes.length;
       gpu.check();
       await loader.take(shard.offset, shard.bytes);
       shard.release();
@@ -70,7 +75,8 @@ const bench = {
     const seconds = (performance.now() - begin) / 1000;
     const layers = loader.layersDone;
     loader.free();
-    return { layers, fetchedBytes, seconds };
+    if (!upload) Reflect.deleteProperty(queue, 'writeBuffer');
+    return { layers, fetchedBytes, seconds, megabytesPerSecond: bytes / 1e6 / seconds };
   },
 
   /** Reads every shard through the cache, verified; returns MB/s. */
@@ -81,38 +87,36 @@ const bench = {
     return megabytesPerSecond(begin);
   },
 
-  /** Reads the same records into buffers that are there, and does nothing with them; returns MB/s. */
-  async readRaw(inFlight = RAW_READS_IN_FLIGHT): Promise<number> {
-    const store = createStore(DATABASE, 'records');
-    const key = fileKey(file.identity);
-    const count = shardCount(file.size);
-    const buffers = Array.from({ length: inFlight }, () => new ArrayBuffer(SHARD_BYTES));
-    const read = async (index: number) => {
-      const value = await get<Blob>(['shard', key, index], store);
-      const { buffer, bytes } = await readValue(value as Blob, buffers.pop() as ArrayBuffer);
+  /** Reads the same records plainly, with `get` and `arrayBuffer`, and does nothing with them; returns MB/s. */
+  readPlain(inFlight: number): Promise<number> {
+    const read = recordReader();
+    return readRecords(inFlight, async (index) => {
+      await (await read(index)).arrayBuffer();
+    });
+  },
+
+  /** Reads the same records into buffers that are there, as the cache does, without a check; returns MB/s. */
+  async readPooled(inFlight: number): Promise<number> {
+    const read = recordReader();
+    const pool = new BufferPool(spares, inFlight);
+    const rate = await readRecords(inFlight, async (index) => {
+      const { buffer, bytes } = await readValue(await read(index), await pool.acquire(signal));
       if (!bytes) throw new Error(`shard ${index} cannot be read`);
-      buffers.push(buffer);
-    };
-    const reads: Promise<void>[] = [];
-    let next = 0;
-    const begin = performance.now();
-    while (next < count || reads.length > 0) {
-      while (reads.length < inFlight && next < count) reads.push(read(next++));
-      await reads.shift();
-    }
-    const rate = megabytesPerSecond(begin);
-    for (const buffer of buffers) freeBuffer(buffer);
+      pool.release(buffer);
+    });
+    pool.close();
     return rate;
   },
 
   /** Takes so much memory that this process can be told from others; `shrink` gives it back. */
-  grow(): void {
+  grow(): number {
     ballast = new Uint8Array(BALLAST_BYTES).fill(1);
+    return ballast.length;
   },
 
   shrink(): void {
-    if (ballast) freeBuffer(ballast.buffer);
     ballast = undefined;
+    bench.collect();
   },
 
   /** Collects garbage where Chromium was started with `--expose-gc`: for the figures at rest alone. */
@@ -120,6 +124,28 @@ const bench = {
     (globalThis as { gc?: () => void }).gc?.();
   },
 };
+
+function recordReader(): (index: number) => Promise<Blob> {
+  const store = createStore(DATABASE, 'records');
+  const key = fileKey(file.identity);
+  return async (index) => {
+    const value = await get<Blob>(['shard', key, index], store);
+    if (!value) throw new Error(`shard ${index} is missing`);
+    return value;
+  };
+}
+
+async function readRecords(inFlight: number, read: (index: number) => Promise<void>): Promise<number> {
+  const count = shardCount(file.size);
+  const reads: Promise<void>[] = [];
+  let next = 0;
+  const begin = performance.now();
+  while (next < count || reads.length > 0) {
+    while (reads.length < inFlight && next < count) reads.push(read(next++));
+    await reads.shift();
+  }
+  return megabytesPerSecond(begin);
+}
 
 function megabytesPerSecond(begin: number): number {
   return file.size / 1e6 / ((performance.now() - begin) / 1000);

@@ -2,8 +2,8 @@ import { type BufferPool, readValue } from './buffers.ts';
 import { shardLength } from './grid.ts';
 import { equalBytes, type Records, type StoredValue } from './records.ts';
 
-/** Reads in flight. Measured in Chromium: 160 MB/s one after another, 210-240 with four. */
-export const READS_IN_FLIGHT = 4;
+/** Reads in flight, of 4 MiB. Measured in Chromium 156 on two cores, checked: 740 MB/s with four, 790 with six, 800 with eight. */
+export const READS_IN_FLIGHT = 6;
 
 /** `buffer` belongs to the pool. */
 export interface GoodShard {

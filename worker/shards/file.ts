@@ -1,6 +1,6 @@
 import { InternalError, ModelError, PersonError, RetryError } from '../errors.ts';
 import type { ByteSource, FileIdentity } from '../weights/types.ts';
-import { BufferPool } from './buffers.ts';
+import { BufferPool, type SpareBuffers } from './buffers.ts';
 import { type GoodShard, READS_IN_FLIGHT, readAhead } from './cached.ts';
 import { downloadRun } from './download.ts';
 import { bytesOf, shardCount, shardsBetween } from './grid.ts';
@@ -16,11 +16,14 @@ export interface FileContext {
   readonly records: Records;
   readonly locks: Locks;
   readonly storage: StorageFacts | undefined;
+  readonly spares: SpareBuffers;
   readonly digest: (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
 }
 
-/** Buffers of one loop: four being read or coming, one with the consumer, or two and three. */
-const LOOP_BUFFERS = READS_IN_FLIGHT + 1;
+/** Buffers of a loop: those being read, and one with the consumer; a second comes from those. */
+export const READ_BUFFERS = READS_IN_FLIGHT + 1;
+/** Where something has to come, the network sets the pace: one filling, one being written, one with the consumer. */
+const DOWNLOAD_BUFFERS = 3;
 
 interface ShardOptions {
   readonly signal: AbortSignal;
@@ -104,7 +107,7 @@ export class StoredCachedFile implements CachedFile {
     const whole = missing.length > 0 && this.#publishedSha256 ? await this.#wholeHash() : undefined;
     const meter = new Meter(bytesOf(this.size, indices), onProgress);
     const damaged = new Set<number>();
-    const pool = new BufferPool(SHARD_BYTES, LOOP_BUFFERS);
+    const pool = new BufferPool(this.#context.spares, missing.length > 0 ? DOWNLOAD_BUFFERS : READ_BUFFERS);
     const shared = { ...this.#context, pool, file: this.#file, key: this.#file.key, size: this.size, signal };
 
     let position = 0;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { BufferPool, readValue } from './buffers.ts';
+import { BufferPool, readValue, SpareBuffers } from './buffers.ts';
 import { bytesOf, fileKey, fileName, shardCount, shardsBetween } from './grid.ts';
 import { createMemoryLocks, holdLock, tryLock } from './locks.ts';
 import { SHARD_BYTES } from './types.ts';
@@ -49,7 +49,8 @@ test('no two identities share a key, whatever characters they hold', () => {
 });
 
 test('a pool makes no more buffers than allowed, serves who waits in order, and forgets who left', async () => {
-  const pool = new BufferPool(8, 2);
+  const spares = new SpareBuffers(8, 1);
+  const pool = new BufferPool(spares, 2);
   const one = await pool.acquire(signal);
   await pool.acquire(signal);
   expect(pool.tryAcquire()).toBeUndefined();
@@ -67,6 +68,8 @@ test('a pool makes no more buffers than allowed, serves who waits in order, and 
   expect(replaced.byteLength).toBe(8);
   pool.close();
   pool.release(replaced);
+  // The next loop has what this one had.
+  expect(new BufferPool(spares, 1).tryAcquire()).toBe(replaced);
 });
 
 test('a stored value is read into the buffer given, by every kind of stream, and one that cannot be read is none', async () => {

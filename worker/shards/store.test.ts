@@ -4,7 +4,7 @@ import { createStore, type UseStore } from 'idb-keyval';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { ModelError, PersonError, RetryError, StorageError } from '../errors.ts';
 import type { FileIdentity } from '../weights/types.ts';
-import { BufferPool } from './buffers.ts';
+import { BufferPool, SpareBuffers } from './buffers.ts';
 import { readCached } from './cached.ts';
 import { fileKey, shardCount } from './grid.ts';
 import { createMemoryLocks } from './locks.ts';
@@ -220,7 +220,7 @@ describe('damage', () => {
   test('a shard that another window replaced since the loop began is taken as it is now', async () => {
     await readAll(await (await createShardStore()).open(HUB_FILE, SIZE, new TestSource(BYTES)));
     const records = Records.open('shoal-shards');
-    const pool = new BufferPool(SHARD_BYTES, 2);
+    const pool = new BufferPool(new SpareBuffers(SHARD_BYTES, 0), 2);
     const context = { key: KEY, size: SIZE, records, pool, signal, digest: async (bytes: Uint8Array) => hashOf(bytes) };
     const stale = new Uint8Array(32);
     const read = await readCached(context, 1, stale);

@@ -1,11 +1,12 @@
 import { ModelError } from '../errors.ts';
 import type { ByteSource, FileIdentity } from '../weights/types.ts';
-import { StoredCachedFile } from './file.ts';
+import { SpareBuffers } from './buffers.ts';
+import { READ_BUFFERS, StoredCachedFile } from './file.ts';
 import { bytesOf, fileKey, fileName, shardCount } from './grid.ts';
 import { createMemoryLocks, type Locks } from './locks.ts';
 import { readEstimate, type StorageFacts, storageFailure } from './quota.ts';
 import { type FileRecord, Records } from './records.ts';
-import type { CachedFile, ShardStore, StoredFile } from './types.ts';
+import { type CachedFile, SHARD_BYTES, type ShardStore, type StoredFile } from './types.ts';
 
 export interface ShardStoreOptions {
   /** Name of the IndexedDB database. */
@@ -35,6 +36,7 @@ class IndexedDbStore implements ShardStore {
   readonly #records: Records;
   readonly #locks: Locks;
   readonly #storage: StorageFacts | undefined;
+  readonly #spares = new SpareBuffers(SHARD_BYTES, READ_BUFFERS);
 
   constructor(records: Records, locks: Locks, storage: StorageFacts | undefined) {
     this.#records = records;
@@ -64,6 +66,7 @@ class IndexedDbStore implements ShardStore {
       records: this.#records,
       locks: this.#locks,
       storage: this.#storage,
+      spares: this.#spares,
       digest: sha256Of,
     };
     return new StoredCachedFile(context, file, source, originSha256 ?? source?.sha256?.toLowerCase());
