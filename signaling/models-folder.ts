@@ -48,7 +48,8 @@ export async function sendModel(
     const file = await openModel(folder, encoded);
     if (!file) continue;
     response.setHeader('Content-Type', 'application/octet-stream');
-    response.setHeader('Cache-Control', 'no-cache');
+    // the page keeps models itself; what Chromium would keep too, it first piles up in memory
+    response.setHeader('Cache-Control', 'no-store');
     await sendFile(request, response, file);
     return true;
   }
