@@ -4,7 +4,9 @@ import type { Shoal } from './shoal.ts';
 
 /** Rows of a step, sequence by sequence: decoding, a small chunk, a chunk that the sequence does not fill. */
 export const ALL_STEPS: readonly number[] = [1, 16, 64];
-/** The software driver compiles the kernels of large chunks for many seconds a tensor type. */
+/** The software driver compiles the kernels of large chunks for many seconds: these once a family, */
+export const FAMILY_STEPS: readonly number[] = [1, 16, 32];
+/** and for its other tensor types none. */
 export const SHORT_STEPS: readonly number[] = [1, 16, 16];
 
 /** The reference's logits at every position of the sequences, one after another. */

@@ -5,7 +5,7 @@ import { LlamaReference } from '../reference/llama.ts';
 import { writeF32Twin } from '../reference/to-f32.ts';
 import { type Draft, draftCheckpoint, type Encoding, encodeCheckpoint, sizeFor } from './checkpoints.ts';
 import type { Comparison } from './compare.ts';
-import { ALL_STEPS, conform, type Measured, measure, SHORT_STEPS, scoreReference } from './conform.ts';
+import { conform, FAMILY_STEPS, type Measured, measure, SHORT_STEPS, scoreReference } from './conform.ts';
 import type { Family } from './families.ts';
 import type { Mutation } from './mutations.ts';
 import { TYPES } from './quantize.ts';
@@ -42,7 +42,7 @@ export class Matrix {
     await writeFile(file, encodeCheckpoint(this.#drafted(family, encoding), encoding));
     await writeF32Twin(file, twin);
     await this.#reference.open(twin);
-    const steps = encoding === 'F32' ? ALL_STEPS : SHORT_STEPS;
+    const steps = encoding === 'F32' ? FAMILY_STEPS : SHORT_STEPS;
     return measure(this.#shoal, file, this.#reference, syntheticSequences(family.vocabularySize), steps);
   }
 
@@ -59,7 +59,7 @@ export class Matrix {
     for (const mutation of mutations) {
       await writeFile(wrong, encodeCheckpoint(mutation.draft ? mutation.draft(draft) : draft, 'F32'));
       const engine = await this.#shoal.open(wrong, 'f32', mutation.spec);
-      comparisons.set(mutation, await conform(engine, wanted, sequences, 'f32'));
+      comparisons.set(mutation, await conform(engine, wanted, sequences, 'f32', SHORT_STEPS));
     }
     return comparisons;
   }
