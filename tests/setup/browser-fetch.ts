@@ -1,8 +1,8 @@
 /**
  * Node's `fetch` with what a browser adds for a page of `origin`: preflights, CORS, headers hidden unless exposed,
- * redirects that scripts cannot read. With `keepsAuthorization`, as engines before 2023 followed redirects.
+ * redirects that scripts cannot read.
  */
-export function browserFetch(origin: string, options: { readonly keepsAuthorization?: boolean } = {}): typeof fetch {
+export function browserFetch(origin: string): typeof fetch {
   return async (input, init = {}) => {
     const { redirect = 'follow', mode = 'cors', ...rest } = init;
     const headers = new Headers(init.headers);
@@ -19,7 +19,7 @@ export function browserFetch(origin: string, options: { readonly keepsAuthorizat
         if (redirect === 'error') throw new TypeError('Failed to fetch');
         if (redirect === 'manual') return hidden('opaqueredirect');
         const next = new URL(location, address);
-        if (next.origin !== new URL(address).origin && !options.keepsAuthorization) headers.delete('authorization');
+        if (next.origin !== new URL(address).origin) headers.delete('authorization');
         address = next.href;
         continue;
       }

@@ -46,22 +46,6 @@ export function sendWithToken(hub: Hub, exchange: Exchange, address: string, ini
   return exchange.send(address, { ...init, headers: withToken(hub, address, init), redirect: 'manual' });
 }
 
-/**
- * As `sendWithToken`, but lets the engine follow a redirect: for hubs that give signed addresses by redirect alone,
- * which no script in a browser can read. The Fetch standard drops Authorization when the origin changes
- * (https://github.com/whatwg/fetch/pull/1544); undefined where the engine is older than that. Chrome 119 brought the
- * removal and Promise.withResolvers together, Safari (16.1, 17.4) and Firefox (111, 121) the removal first.
- */
-export function sendWithTokenFollowing(
-  hub: Hub,
-  exchange: Exchange,
-  address: string,
-  init: RequestInit,
-): Promise<Response> | undefined {
-  if (typeof (Promise as { withResolvers?: unknown }).withResolvers !== 'function') return undefined;
-  return exchange.send(address, { ...init, headers: withToken(hub, address, init), redirect: 'follow' });
-}
-
 function withToken(hub: Hub, address: string, init: RequestInit): Headers {
   if (hub.token === undefined || new URL(address).origin !== hub.base.origin) {
     throw new PersonError(`The access token is only for ${hub.base.origin}, not for ${new URL(address).origin}.`);

@@ -12,7 +12,6 @@ import {
   type SignedAddress,
   sendAnonymously,
   sendWithToken,
-  sendWithTokenFollowing,
   signedByLfs,
   signedByRedirect,
 } from './hub-access.ts';
@@ -104,10 +103,9 @@ async function* readFromHub(
 }
 
 /**
- * Reads with a token without ever letting it leave the hub's origin. A hub answers a download with a redirect to a
- * signed address on a CDN. The request that carries the token follows no redirect; the signed address then comes
- * (1) from the redirect itself, where it can be read, (2) in browsers, which hide it, from the hub's LFS API, and is
- * fetched without the token. (3) Where a hub has no such API, the engine follows, which drops the header on the way.
+ * Reads with a token that never leaves the hub's origin: no request that carries it follows a redirect. A hub answers a
+ * download with one, to a signed address on a CDN. That address comes from the redirect where it can be read, else (in
+ * browsers, which hide it) from the hub's LFS API, and is fetched without the token.
  */
 class TokenReader {
   /** Whether the hub refused without the token. */
@@ -118,8 +116,6 @@ class TokenReader {
   readonly #size: number;
   readonly #sha256: string | undefined;
   #signed: SignedAddress | undefined;
-  /** Whether the hub turned out to hide its redirects and to have no LFS API. */
-  #redirectsOnly = false;
 
   constructor(hub: Hub, repository: string, address: string, size: number, sha256: string | undefined) {
     this.#hub = hub;
@@ -137,7 +133,6 @@ class TokenReader {
       await discard(response);
     }
     this.#signed = undefined;
-    if (this.#redirectsOnly) return this.#follow(exchange, range);
     return this.#ask(exchange, range);
   }
 
@@ -165,15 +160,10 @@ class TokenReader {
       ? await signedByLfs(this.#hub, exchange, this.#repository, this.#sha256, this.#size)
       : undefined;
     if (this.#signed) return sendAnonymously(exchange, this.#signed.address, range);
-    this.#redirectsOnly = true;
-    return this.#follow(exchange, range);
-  }
-
-  async #follow(exchange: Exchange, range: string): Promise<Response> {
-    const followed = sendWithTokenFollowing(this.#hub, exchange, this.#address, { headers: { range } });
-    if (followed) return followed;
+    const { host } = this.#hub.base;
     throw new PersonError(
-      `${this.#hub.base.host} gives this file only by a redirect, along which this browser would send the access token. Update the browser, or download the file there and pick it from this device.`,
+      `${host} gives this file only by a redirect, which browsers hide from a page; followed blindly, it could carry your access token elsewhere. Download the file at ${this.#hub.base.origin} and pick it from this device, or set a hub that has the Git LFS API.`,
+      { status: 302, redirectHidden: true },
     );
   }
 }
