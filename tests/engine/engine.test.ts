@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Engine, type TokenRequest } from '../../worker/generation/engine.ts';
+import { Engine } from '../../worker/generation/engine.ts';
+import type { TokenRequest } from '../../worker/generation/run.ts';
 import type { Gpu } from '../../worker/gpu/device.ts';
 import type { SamplerParameters } from '../../worker/gpu/sampler.ts';
 import { createTokenizer, type Tokenizer } from '../../worker/text/index.ts';
