@@ -42,6 +42,8 @@ export class StoredCachedFile implements CachedFile {
   #whole: Promise<WholeHash> | undefined;
   /** The shard that the last small read ended in: headers are read in many small steps. */
   #recent: { readonly index: number; readonly bytes: Uint8Array } | undefined;
+  /** Damaged shards that small reads found and fetched again: those have no progress of their own. */
+  #repairedInSmallReads = 0;
 
   constructor(
     context: FileContext,
@@ -83,7 +85,10 @@ export class StoredCachedFile implements CachedFile {
       wanted = wanted.filter((index) => index !== recent.index);
     }
     const last = wanted.at(-1);
-    for await (const shard of this.#iterate(wanted, { signal })) {
+    const onProgress = ({ repairedShards }: TransferProgress) => {
+      this.#repairedInSmallReads = repairedShards;
+    };
+    for await (const shard of this.#iterate(wanted, { signal, onProgress })) {
       copy(shard.index, shard.bytes);
       if (shard.index === last) this.#recent = { index: last, bytes: shard.bytes.slice() };
       shard.release();
@@ -105,7 +110,7 @@ export class StoredCachedFile implements CachedFile {
     if (missing.length > 0) await this.#requireRoomAndSource(missing);
     // Hashed on the way only while a download sets the pace; what is all here is hashed when asked for.
     const whole = missing.length > 0 && this.#publishedSha256 ? await this.#wholeHash() : undefined;
-    const meter = new Meter(bytesOf(this.size, indices), onProgress);
+    const meter = new Meter(bytesOf(this.size, indices), onProgress, this.#repairedInSmallReads);
     const damaged = new Set<number>();
     const pool = new BufferPool(this.#context.spares, missing.length > 0 ? DOWNLOAD_BUFFERS : READ_BUFFERS);
     const shared = { ...this.#context, pool, file: this.#file, key: this.#file.key, size: this.size, signal };

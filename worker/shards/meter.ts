@@ -10,12 +10,14 @@ export class Meter {
   #doneBytes = 0;
   #fetchedBytes = 0;
   #arrivingBytes = 0;
-  #repairedShards = 0;
+  #repairedShards: number;
   #unreported = 0;
 
-  constructor(totalBytes: number, report: ((progress: TransferProgress) => void) | undefined) {
+  /** @param repairedBefore damaged shards that earlier reads of the file found */
+  constructor(totalBytes: number, report: ((progress: TransferProgress) => void) | undefined, repairedBefore = 0) {
     this.#totalBytes = totalBytes;
     this.#report = report;
+    this.#repairedShards = repairedBefore;
   }
 
   cached(bytes: number): void {

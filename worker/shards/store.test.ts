@@ -178,6 +178,17 @@ describe('damage', () => {
     expect(await readAll(file)).toMatchObject({ repairedShards: 0, fetchedBytes: 0 });
   });
 
+  test('a flipped bit that a small read found counts with the shards that follow, once', async () => {
+    const store = await createShardStore();
+    await readAll(await store.open(HUB_FILE, SIZE, new TestSource(BYTES)));
+    await damage(0);
+    await damage(2);
+    const file = await store.open(HUB_FILE, SIZE, new TestSource(BYTES));
+    await file.readRange(10, 400, signal);
+    await file.readRange(400, 900, signal);
+    expect(await readAll(file)).toMatchObject({ repairedShards: 2, fetchedBytes: SHARD_BYTES });
+  });
+
   test('a flipped bit without a source says what to do', async () => {
     const store = await createShardStore();
     await readAll(await store.open(HUB_FILE, SIZE, new TestSource(BYTES)));

@@ -24,7 +24,7 @@ export interface TransferProgress {
   readonly fetchedBytes: number;
   /** Bytes of the shards now coming, not yet whole and checked: for a display that moves between shards. */
   readonly arrivingBytes: number;
-  /** Damaged shards that were found and fetched again. */
+  /** Damaged shards that were found and fetched again, those of the small reads before included. */
   readonly repairedShards: number;
 }
 
