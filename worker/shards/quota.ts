@@ -1,13 +1,14 @@
 import { ShoalError, StorageError } from '../errors.ts';
+import { grantedBytes, type ProbeStorage } from './room-probe.ts';
 
 /**
  * What Chromium says is free, whatever is (seen in 156): a page's quota is told as what it uses and 10 GiB more, so that
- * the size of the disk tells nobody apart. The true one shows when a write fails.
+ * the size of the disk tells nobody apart. The true one shows only when something is to be written.
  */
 const MADE_UP_FREE_BYTES = 10 * 2 ** 30;
 
 /** The part of `navigator.storage` that the store uses. `persist` is missing in workers. */
-export interface StorageFacts {
+export interface StorageFacts extends ProbeStorage {
   estimate?(): Promise<{ usage?: number; quota?: number }>;
   persisted?(): Promise<boolean>;
   persist?(): Promise<boolean>;
@@ -22,13 +23,21 @@ export async function readEstimate(storage: StorageFacts | undefined) {
 /** Refuses a download that the browser has no room for. @throws StorageError with the figures */
 export async function requireRoom(storage: StorageFacts | undefined, neededBytes: number, name: string): Promise<void> {
   const { usedBytes, quotaBytes } = await readEstimate(storage);
-  if (quotaBytes === 0) return;
-  const freeBytes = Math.max(0, quotaBytes - usedBytes);
-  if (neededBytes <= freeBytes || freeBytes === MADE_UP_FREE_BYTES) return;
-  throw new StorageError(
+  const toldBytes = Math.max(0, quotaBytes - usedBytes);
+  const isTold = quotaBytes > 0 && toldBytes !== MADE_UP_FREE_BYTES;
+  if (isTold && neededBytes > toldBytes) {
+    throw noRoom(name, neededBytes, toldBytes, `${mib(usedBytes)} of ${mib(quotaBytes)} used`);
+  }
+  const granted = await grantedBytes(storage, neededBytes);
+  if (granted === undefined || granted >= neededBytes) return;
+  throw noRoom(name, neededBytes, granted, `tried; ${mib(usedBytes)} used`);
+}
+
+function noRoom(name: string, neededBytes: number, freeBytes: number, how: string): StorageError {
+  return new StorageError(
     `${name} needs ${mib(neededBytes)} more on this device, and the browser has ${mib(freeBytes)} left for this page ` +
-      `(${mib(usedBytes)} of ${mib(quotaBytes)} used). Remove a model that you do not need, free disk space, or leave ` +
-      'the private window: those are given little.',
+      `(${how}). Remove a model that you do not need, free disk space, or leave the private window: those are given ` +
+      'little.',
     { neededBytes, freeBytes },
   );
 }
