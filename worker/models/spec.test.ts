@@ -63,6 +63,13 @@ describe('a model spec', () => {
     expect(readModelSpec(checkpoint({}, { 'output.weight': [100, 64] })).tiedHead).toBe(false);
   });
 
+  it('divides frequencies by the factors of a Llama file', () => {
+    const factors = { 'rope_freqs.weight': [1, 8] } as const;
+    expect(readModelSpec(checkpoint({}, factors)).rope.factorsTensor).toBe('rope_freqs.weight');
+    expect(readModelSpec(checkpoint()).rope.factorsTensor).toBeUndefined();
+    expect(() => readModelSpec(checkpoint({}, { 'rope_freqs.weight': [1, 4] }))).toThrow(/has 4 entries; 8/);
+  });
+
   it('reads counts that are 64-bit numbers', () => {
     expect(readModelSpec(checkpoint({ 'llama.block_count': 2n })).blocks).toHaveLength(LAYERS);
   });
@@ -86,6 +93,18 @@ describe('a model spec', () => {
       { 'blk.0.attn_k.weight': [64, 64] },
       /blk\.0\.attn_k\.weight is 64 x 64; 32 x 64/,
     ],
+    [
+      'rotary factors of a family that has none',
+      Object.fromEntries(
+        Object.entries(KEYS).map(([key, value]) => [
+          key.replace(/^llama/, 'qwen2'),
+          key === 'general.architecture' ? 'qwen2' : value,
+        ]),
+      ),
+      { 'rope_freqs.weight': [1, 8] },
+      /rope_freqs\.weight.*qwen2/,
+    ],
+    ['a tensor that nothing would use', {}, { 'output.bias': [1, 100] }, /output\.bias/],
     ['no layers', { 'llama.block_count': 0 }, {}, /block_count is 0/],
     ['absurdly many', { 'llama.block_count': 1e9 }, {}, /block_count/],
     ['an eps that is no number', { 'llama.attention.layer_norm_rms_epsilon': Number.NaN }, {}, /epsilon/],

@@ -52,16 +52,22 @@ export type MlpSpec = { readonly kind: 'gated'; readonly size: number; readonly 
 interface Family {
   readonly pairing: RopeSpec['pairing'];
   readonly qkNorm: boolean;
+  /** Its files may have `rope_freqs.weight`. */
+  readonly ropeFactors: boolean;
 }
 
 /** By `general.architecture`. Mistral and SmolLM2 are stored as `llama`; Qwen2.5 as `qwen2`. */
 const FAMILIES: Readonly<Record<string, Family>> = {
-  llama: { pairing: 'adjacent', qkNorm: false },
-  qwen2: { pairing: 'halves', qkNorm: false },
-  qwen3: { pairing: 'halves', qkNorm: true },
+  llama: { pairing: 'adjacent', qkNorm: false, ropeFactors: true },
+  qwen2: { pairing: 'halves', qkNorm: false, ropeFactors: false },
+  qwen3: { pairing: 'halves', qkNorm: true, ropeFactors: false },
 };
 
-/** Reads the spec from GGUF keys, with llama.cpp's meaning of each. Throws ModelError, by name, for what is not supported. */
+/**
+ * Reads the spec from GGUF keys, with llama.cpp's meaning of each.
+ * @throws ModelError, by name, for what is not supported: an architecture, a key's value, a tensor that is missing, has
+ * another shape, or that nothing here would compute with
+ */
 export function readModelSpec(checkpoint: Checkpoint): ModelSpec {
   const { metadata, tensors } = checkpoint;
   const architecture = text(metadata, 'general.architecture') ?? '';
@@ -112,12 +118,21 @@ export function readModelSpec(checkpoint: Checkpoint): ModelSpec {
     vocabulary: embedding.rows,
     contextTokens: optionalCount(metadata, key('context_length'), 1 << 26) ?? 2048,
     normEps,
-    rope: readRope(metadata, tensors, key, dims, family.pairing),
+    rope: readRope(metadata, tensors, key, dims, family),
     blocks: Array.from({ length: layers }, () => block),
     tiedHead: !tensors.has('output.weight'),
   };
+  const used = new Set<string>();
   for (const { name, rows, cols, optional } of stageTensors(spec, wholeModel(spec))) {
     if (!optional || tensors.has(name)) tensor(tensors, name, cols, rows);
+    used.add(name);
+  }
+  // llama.cpp refuses them too: without it the model would be another
+  const unused = [...tensors.keys()].find((name) => !used.has(name));
+  if (unused !== undefined) {
+    throw new ModelError(
+      `This model has the tensor ${unused}, which is not supported in the architecture “${architecture}”.`,
+    );
   }
   return spec;
 }
@@ -127,7 +142,7 @@ function readRope(
   tensors: ReadonlyMap<string, TensorInfo>,
   key: (name: string) => string,
   dims: number,
-  pairing: RopeSpec['pairing'],
+  family: Family,
 ): RopeSpec {
   const theta = number(metadata, key('rope.freq_base')) ?? 10_000;
   // llama.cpp: no type means linear; the factor counts only where it is not 0
@@ -138,14 +153,14 @@ function readRope(
   }
   if (!(theta > 1) || !(factor >= 0))
     throw new ModelError('The rotary base or factor in the model’s header makes no sense.');
-  const factors = tensors.get('rope_freqs.weight');
+  const factors = family.ropeFactors ? tensors.get('rope_freqs.weight') : undefined;
   if (factors !== undefined && factors.cols !== dims / 2) {
     throw new ModelError(`rope_freqs.weight has ${factors.cols} entries; ${dims / 2} are needed.`);
   }
   return {
     theta,
     dims,
-    pairing,
+    pairing: family.pairing,
     linearFactor: scaling === 'linear' && factor !== 0 ? factor : 1,
     factorsTensor: factors === undefined ? undefined : 'rope_freqs.weight',
   };
