@@ -81,6 +81,8 @@ export interface HubRepository {
 
 export interface ServerModel {
   readonly file: string;
+  /** What people call it, as far as the file's name tells. */
+  readonly name: string;
   readonly bytes: number;
   readonly note?: string;
 }
@@ -104,6 +106,7 @@ export interface Fit {
 export interface ModelSummary {
   readonly key: string;
   readonly source: ModelSource;
+  /** What people call it: the catalogue's name, or the file's made readable, with the quantization. */
   readonly name: string;
   readonly architecture: string;
   readonly quantization: string;

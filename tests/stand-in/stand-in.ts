@@ -94,7 +94,14 @@ export class StandIn implements WorkerApi {
 
   async serverModels(): Promise<readonly ServerModel[]> {
     if (!this.#scenario.served) return [];
-    return [{ file: STARTER_NAME, bytes: 98_362_432, note: '135 million parameters: to try, not to rely on' }];
+    return [
+      {
+        file: STARTER_NAME,
+        name: 'SmolLM2 135M Instruct',
+        bytes: 98_362_432,
+        note: '135 million parameters: to try, not to rely on',
+      },
+    ];
   }
 
   async inspect(source: ModelSource, contextTokens: number): Promise<ModelSummary> {

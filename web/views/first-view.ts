@@ -160,7 +160,7 @@ export class FirstView extends View {
   }
 
   #served(model: ServerModel): TemplateResult {
-    const name = model.file.replace(/\.gguf$/i, '');
+    const { name } = model;
     return html`<article class="way">
       <div>
         <span class="note">${words.served}</span>

@@ -47,12 +47,18 @@ function row({ name, sub, layers, layersFit, act, why, progress, tall }: RowPart
   </li>`;
 }
 
+/** What stands under a name: the quantization, where the name does not tell it, and the size. */
+function beside(name: string, quantization: string | undefined, size: number | undefined): string {
+  const shown = quantization && !name.endsWith(quantization) ? quantization : undefined;
+  return [shown, size === undefined ? undefined : bytes(size)].filter(Boolean).join(', ');
+}
+
 export function catalogueRow(app: App, entry: CatalogueEntry): TemplateResult {
   const large = entry.fit.verdict === 'too-large';
   const wanted = { name: entry.name, entry: entry.id };
   return row({
     name: entry.name,
-    sub: `${entry.quantization}, ${bytes(entry.downloadBytes)}`,
+    sub: beside(entry.name, entry.quantization, entry.downloadBytes),
     layers: entry.layers,
     ...(large ? { layersFit: entry.fit.layersThatFit } : {}),
     act: fitAction(app, entry.fit, wanted, words.get(bytes(entry.downloadBytes))),
@@ -69,7 +75,7 @@ export function inspectedRow(app: App, summary: ModelSummary): TemplateResult {
   const { contextTokens } = app.preferences.all.value;
   return row({
     name: summary.name,
-    sub: `${summary.quantization}, ${bytes(summary.fileBytes)}`,
+    sub: beside(summary.name, summary.quantization, summary.fileBytes),
     layers: summary.layers,
     ...(summary.fit.verdict === 'too-large' ? { layersFit: summary.fit.layersThatFit } : {}),
     act: fitAction(app, summary.fit, { name: summary.name, source: summary.source, key: summary.key }, label),
@@ -79,10 +85,10 @@ export function inspectedRow(app: App, summary: ModelSummary): TemplateResult {
 }
 
 export function servedRow(app: App, model: ServerModel): TemplateResult {
-  const name = model.file.replace(/\.gguf$/i, '');
+  const { name } = model;
   return row({
     name,
-    sub: bytes(model.bytes),
+    sub: `${model.file}, ${bytes(model.bytes)}`,
     act: button(words.load, () => start(app, { name, source: { kind: 'server', file: model.file } }), {
       label: `${words.load} ${name}`,
     }),
@@ -97,7 +103,7 @@ export function storedRow(app: App, file: StoredFile): TemplateResult {
   const { name } = known;
   const parts = {
     name,
-    sub: known.quantization ? `${known.quantization}, ${bytes(file.size)}` : bytes(file.size),
+    sub: beside(name, known.quantization, file.size),
     ...(known.layers ? { layers: known.layers } : {}),
   };
   const removal = iconButton('bin', words.remove(name), () => void remove(app, file, name));
@@ -157,7 +163,7 @@ export function loadingRow(app: App, loading: Loading): TemplateResult {
   const layers = summary?.layers ?? entry?.layers;
   return row({
     name,
-    sub: [quantization, size === undefined ? undefined : bytes(size)].filter(Boolean).join(', '),
+    sub: beside(name, quantization, size),
     act: loadingAction(app, loading),
     progress: html`${progressPicture(name, layers, done, total, moving ? (progress?.layersDone ?? 0) : undefined)}
       <div class="m-why" aria-live="off">${loadingWords(loading, done, total)}</div>`,

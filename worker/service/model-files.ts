@@ -7,6 +7,7 @@ import { httpSource, listServerFolder, serverSource } from '../weights/http-sour
 import { listHubFiles } from '../weights/hub.ts';
 import { hubSource } from '../weights/hub-source.ts';
 import type { ByteSource, Checkpoint, FileIdentity } from '../weights/types.ts';
+import { servedName } from './model-name.ts';
 
 /** A model's file, through the cache, with its header read. */
 export interface OpenedModel {
@@ -54,7 +55,12 @@ export class ModelFiles {
 
   async serverModels(signal: AbortSignal): Promise<readonly ServerModel[]> {
     const files = await listServerFolder({ base: this.#appOrigin, signal });
-    return files.map(({ name, size, note }) => ({ file: name, bytes: size, ...(note === undefined ? {} : { note }) }));
+    return files.map(({ name, size, note }) => ({
+      file: name,
+      name: servedName(name),
+      bytes: size,
+      ...(note === undefined ? {} : { note }),
+    }));
   }
 
   async open(source: ModelSource, signal: AbortSignal): Promise<OpenedModel> {

@@ -4,6 +4,7 @@ import { fileKey } from '../shards/grid.ts';
 import { quantizationOf } from '../weights/quantization.ts';
 import type { FormatName, TensorInfo } from '../weights/types.ts';
 import type { OpenedModel } from './model-files.ts';
+import { modelName } from './model-name.ts';
 
 /** What the models page says of a model whose header was read. */
 export function summarize(
@@ -14,14 +15,15 @@ export function summarize(
 ): ModelSummary {
   const key = fileKey(file.identity);
   const kept = stored.find((each) => each.key === key);
+  const quantization = quantizationOf(fileName) ?? commonFormat(checkpoint.tensors).toUpperCase();
   let parameters = 0;
   for (const { rows, cols } of checkpoint.tensors.values()) parameters += rows * cols;
   return {
     key,
     source,
-    name: spec.name,
+    name: modelName(file.identity, fileName, quantization, spec.name),
     architecture: spec.architecture,
-    quantization: quantizationOf(fileName) ?? commonFormat(checkpoint.tensors).toUpperCase(),
+    quantization,
     parameters,
     layers: spec.blocks.length,
     vocabulary: spec.vocabulary,
