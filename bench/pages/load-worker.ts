@@ -2,8 +2,9 @@
 import { expose } from 'comlink';
 import { createStore, get } from 'idb-keyval';
 import { type Gpu, openGpu } from '../../worker/gpu/device.ts';
+import { STAGING_BYTES } from '../../worker/gpu/repack.ts';
 import { readModelSpec, stageTensors, wholeModel } from '../../worker/models/spec.ts';
-import { WeightLoader } from '../../worker/models/weights.ts';
+import { allocateWeights, freeWeights, WeightLoader } from '../../worker/models/weights.ts';
 import { BufferPool, readValue, SpareBuffers } from '../../worker/shards/buffers.ts';
 import { READS_IN_FLIGHT } from '../../worker/shards/cached.ts';
 import { fileKey, shardCount, shardsBetween } from '../../worker/shards/grid.ts';
@@ -51,13 +52,22 @@ const bench = {
     return true;
   },
 
-  /** Loads the model as a stage does: its shards in order, checked, repacked, and unless told otherwise to the GPU. */
+  /**
+   * Loads the model as a stage does: its shards in order, checked, handed to the loader that cuts rows from them and has
+   * them repacked. `upload: false` leaves out what the queue would do: the copies to the GPU, and the kernels there.
+   */
   async load(upload = true) {
     if (!gpu || !checkpoint) throw new Error('openGpu and open come first');
     const spec = readModelSpec(checkpoint);
+    const { tensors } = checkpoint;
+    const wanted = stageTensors(spec, wholeModel(spec));
+    const weights = allocateWeights(gpu, wanted, tensors);
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
+    const staging = gpu.ledger.buffer('staging', STAGING_BYTES, 'scratch', usage);
+    const loader = new WeightLoader({ gpu, weights, wanted, tensors, ropeFactors: undefined, staging });
     const { queue } = gpu.device;
-    if (!upload) Object.defineProperty(queue, 'writeBuffer', { value: () => {}, configurable: true });
-    const loader = new WeightLoader(gpu, stageTensors(spec, wholeModel(spec)), checkpoint.tensors, undefined);
+    const leftOut = upload ? [] : (['writeBuffer', 'submit'] as const);
+    for (const call of leftOut) Object.defineProperty(queue, call, { value: () => {}, configurable: true });
     let fetchedBytes = 0;
     const onProgress = (progress: { fetchedBytes: number }) => {
       fetchedBytes = progress.fetchedBytes;
@@ -73,10 +83,10 @@ const bench = {
     }
     loader.finish();
     const seconds = (performance.now() - begin) / 1000;
-    const layers = loader.layersDone;
-    loader.free();
-    if (!upload) Reflect.deleteProperty(queue, 'writeBuffer');
-    return { layers, fetchedBytes, seconds, megabytesPerSecond: bytes / 1e6 / seconds };
+    for (const call of leftOut) Reflect.deleteProperty(queue, call);
+    freeWeights(gpu, weights);
+    gpu.ledger.free(staging);
+    return { layers: loader.layersDone, fetchedBytes, seconds, megabytesPerSecond: bytes / 1e6 / seconds };
   },
 
   /** Reads every shard through the cache, verified; returns MB/s. */

@@ -1,9 +1,10 @@
 /** Random quantized tensors: as they lie in a file, as float64 values by the formats' definition, and on the GPU. */
 import type { Gpu } from '../../worker/gpu/device.ts';
-import { allocateTensor, type GpuTensor, uploadRows } from '../../worker/gpu/tensor.ts';
-import { fileBytes, planeBytes } from '../../worker/weights/formats/index.ts';
+import { allocateTensor, type GpuTensor } from '../../worker/gpu/tensor.ts';
+import { fileBytes } from '../../worker/weights/formats/index.ts';
 import type { FormatName, WeightFormat } from '../../worker/weights/types.ts';
 import { dequantize } from '../reference/dequantize.ts';
+import { repack } from '../reference/repack.ts';
 import { toHalf } from './half.ts';
 import type { Random } from './random.ts';
 
@@ -66,21 +67,17 @@ export function randomWeights(
   return { format, rows, cols, blocks, values: dequantize(format.ggmlType, blocks) };
 }
 
-/**
- * Repacked and uploaded in several runs of rows, as a loader does it. `partBytes` makes bindings so small, so that the
- * tensor is split.
- */
+/** The tensor in planes, as a loader leaves it. `partBytes` makes bindings so small, so that the tensor is split. */
 export function uploadWeights(gpu: Gpu, weights: RandomWeights, partBytes = gpu.limits.maxBindingBytes): GpuTensor {
   const { format, rows, cols, blocks } = weights;
   const limits = { ...gpu.limits, maxBindingBytes: partBytes };
   const tensor = allocateTensor({ ledger: gpu.ledger, limits }, 'weight', format, rows, cols);
-  const run = Math.max(1, Math.ceil(rows / 3));
-  for (let first = 0; first < rows; first += run) {
-    const count = Math.min(run, rows - first);
-    const planes = planeBytes(format, count, cols).map((bytes) => new Uint8Array(bytes));
-    const source = blocks.subarray(fileBytes(format, first, cols), fileBytes(format, first + count, cols));
-    format.repack(source, count, cols, planes);
-    uploadRows(gpu, tensor, first, count, planes);
+  const planes = repack(format, blocks, rows, cols);
+  for (const { planes: buffers, rowStart, rows: count } of tensor.parts) {
+    for (const [i, buffer] of buffers.entries()) {
+      const stride = format.planes[i]?.rowBytes(cols) ?? 0;
+      gpu.device.queue.writeBuffer(buffer, 0, planes[i] as Uint8Array<ArrayBuffer>, rowStart * stride, count * stride);
+    }
   }
   return tensor;
 }

@@ -6,6 +6,11 @@ export interface TensorFormat {
   readonly name: string;
   /** Path of the shader snippet, which binds the planes from binding 0 on and declares `load_eight`. */
   readonly snippet: string;
+  /** Path of the kernel that fills the planes from the file's blocks; it binds them from binding 2 on. */
+  readonly repack: string;
+  /** Weights and bytes of one block in the file. */
+  readonly blockWeights: number;
+  readonly blockBytes: number;
   readonly planes: readonly { readonly name: string; rowBytes(cols: number): number }[];
 }
 
@@ -76,40 +81,6 @@ function rowsPerPart(gpu: Pick<Gpu, 'limits'>, label: string, format: TensorForm
     );
   }
   return most - (most % PART_ROWS);
-}
-
-/** Writes repacked rows [firstRow, firstRow + rows), one array a plane, wherever in the parts they belong. */
-export function uploadRows(
-  gpu: Pick<Gpu, 'device'>,
-  tensor: GpuTensor,
-  firstRow: number,
-  rows: number,
-  planes: readonly Uint8Array<ArrayBuffer>[],
-): void {
-  if (firstRow < 0 || firstRow + rows > tensor.rows) {
-    throw new InternalError(`Rows ${firstRow} to ${firstRow + rows} of a tensor of ${tensor.rows} were uploaded.`);
-  }
-  for (const part of tensor.parts) {
-    const start = Math.max(firstRow, part.rowStart);
-    const end = Math.min(firstRow + rows, part.rowStart + part.rows);
-    if (start >= end) continue;
-    for (const [i, buffer] of part.planes.entries()) {
-      const stride = tensor.format.planes[i]?.rowBytes(tensor.cols) ?? 0;
-      const source = planes[i];
-      if (source === undefined || source.byteLength < rows * stride) {
-        throw new InternalError(
-          `${rows} rows of ${buffer.label} take ${rows * stride} bytes; ${source?.byteLength ?? 0} were given.`,
-        );
-      }
-      gpu.device.queue.writeBuffer(
-        buffer,
-        (start - part.rowStart) * stride,
-        source,
-        (start - firstRow) * stride,
-        (end - start) * stride,
-      );
-    }
-  }
 }
 
 export function freeTensor(gpu: Pick<Gpu, 'ledger'>, tensor: GpuTensor): void {

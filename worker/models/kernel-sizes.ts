@@ -1,4 +1,5 @@
 import { attentionScratchBytes } from '../gpu/attention.ts';
+import { STAGING_BYTES } from '../gpu/repack.ts';
 import { RESULT_WORDS, SETTINGS_WORDS, samplerScratchBytes } from '../gpu/sampler.ts';
 import { PAGE_POSITIONS, padded, STEP_WORDS } from '../gpu/step.ts';
 import type { KernelSizes } from '../planner/memory.ts';
@@ -10,6 +11,7 @@ const SMALL_BATCHES = [1, 2, 4, 8, 16];
 export const KERNEL_SIZES: KernelSizes = {
   pagePositions: PAGE_POSITIONS,
   stepBytes: STEP_WORDS * 4,
+  stagingBytes: STAGING_BYTES,
   attentionScratchBytes: (heads, kvHeads, headSize, pagesPerSlot) =>
     Math.max(...SMALL_BATCHES.map((batch) => attentionScratchBytes({ heads, kvHeads, headSize, pagesPerSlot, batch }))),
   samplerSettingsBytes: (slots) => slots * SETTINGS_WORDS * 4,

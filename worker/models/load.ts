@@ -5,7 +5,7 @@ import { SHARD_BYTES } from '../shards/types.ts';
 import type { Checkpoint } from '../weights/types.ts';
 import { type ModelSpec, type StageRange, stageTensors } from './spec.ts';
 import { Stage } from './stage.ts';
-import { WeightLoader } from './weights.ts';
+import { allocateWeights, freeWeights, WeightLoader } from './weights.ts';
 
 /** Where the loader gets a file's bytes: the shard cache, or in tests a file. */
 export interface ShardReader {
@@ -31,10 +31,19 @@ export interface LoadOptions {
  */
 export async function loadStage(options: LoadOptions): Promise<Stage> {
   const { gpu, spec, range, plan, checkpoint, reader, signal } = options;
-  const loader = new WeightLoader(gpu, stageTensors(spec, range), checkpoint.tensors, spec.rope.factorsTensor);
+  const wanted = stageTensors(spec, range);
+  const weights = allocateWeights(gpu, wanted, checkpoint.tensors);
   let stage: Stage | undefined;
   try {
-    stage = new Stage(gpu, spec, range, plan, loader.weights);
+    stage = new Stage(gpu, spec, range, plan, weights);
+    const loader = new WeightLoader({
+      gpu,
+      weights,
+      wanted,
+      tensors: checkpoint.tensors,
+      ropeFactors: spec.rope.factorsTensor,
+      staging: stage.buffer('staging'),
+    });
     options.onAllocated?.(stage);
     for await (const shard of reader.shards(shardsOf(loader.ranges), signal)) {
       try {
@@ -51,7 +60,7 @@ export async function loadStage(options: LoadOptions): Promise<Stage> {
     return stage;
   } catch (error) {
     if (stage !== undefined) stage.free();
-    else loader.free();
+    else freeWeights(gpu, weights);
     throw gpu.failed ?? error;
   }
 }

@@ -1,8 +1,9 @@
 import { ModelError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { allocateTensor, freeTensor, type GpuTensor, uploadRows } from '../gpu/tensor.ts';
-import { formatByName } from '../weights/formats/index.ts';
-import type { TensorInfo, WeightFormat } from '../weights/types.ts';
+import { Repacker } from '../gpu/repack.ts';
+import { allocateTensor, freeTensor, type GpuTensor } from '../gpu/tensor.ts';
+import { fileBytes, formatByName } from '../weights/formats/index.ts';
+import type { TensorInfo } from '../weights/types.ts';
 import type { StageTensor } from './spec.ts';
 
 /** A stage's weights on the GPU, by GGUF name. Vectors are f32. */
@@ -11,107 +12,130 @@ export interface StageWeights {
   readonly vectors: ReadonlyMap<string, GPUBuffer>;
 }
 
-/** Bytes of one repacked piece: the largest that stands in JavaScript memory beside the shards. */
-const PIECE_BYTES = 1024 * 1024;
-/** Uploads are let drain after this many bytes, so that the browser's own copies do not pile up. */
-const DRAIN_BYTES = 16 * 1024 * 1024;
+/** Uploads are let drain after this many bytes, so that the browser's own copies of them do not pile up. */
+const DRAIN_BYTES = 8 * 1024 * 1024;
 
 /**
- * Takes the bytes of a checkpoint in ascending order, in pieces of any size, and puts each row on the GPU as soon as
- * it is whole. Tensors are allocated at once, so that the budget refuses before anything is downloaded.
+ * Buffers for what a stage wants of a checkpoint, zeroed, all at once, so that the budget refuses before anything is
+ * downloaded.
+ * @throws MemoryError when the budget would be passed; nothing is kept then
+ */
+export function allocateWeights(
+  gpu: Gpu,
+  wanted: readonly StageTensor[],
+  tensors: ReadonlyMap<string, TensorInfo>,
+): StageWeights {
+  const matrices = new Map<string, GpuTensor>();
+  const vectors = new Map<string, GPUBuffer>();
+  try {
+    for (const { name, kind, rows, cols } of wanted) {
+      const info = tensors.get(name);
+      if (info === undefined) continue;
+      if (kind === 'matrix') {
+        matrices.set(name, allocateTensor(gpu, name, formatByName(info.format), rows, cols));
+      } else {
+        const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
+        vectors.set(name, gpu.ledger.buffer(name, info.cols * 4, 'weights', usage));
+      }
+    }
+  } catch (error) {
+    freeWeights(gpu, { matrices, vectors });
+    throw error;
+  }
+  return { matrices, vectors };
+}
+
+export interface WeightLoaderOptions {
+  readonly gpu: Gpu;
+  /** Buffers for what is wanted; they stay the caller's. */
+  readonly weights: StageWeights;
+  readonly wanted: readonly StageTensor[];
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** Name of the tensor of rotary factors, where the model has one. */
+  readonly ropeFactors: string | undefined;
+  /** For `stagingBytes(ringBytes)`, or STAGING_BYTES, of the file at hand. */
+  readonly staging: GPUBuffer;
+  readonly ringBytes?: number;
+}
+
+/**
+ * Takes the bytes of a checkpoint in ascending order, in pieces of any size, and brings each row to the GPU as soon as
+ * it is whole: matrices as they lie in the file, to be repacked there, vectors as f32.
  */
 export class WeightLoader {
   readonly #gpu: Gpu;
+  readonly #repacker: Repacker;
+  readonly #compiled: Promise<void>;
   readonly #pending: PendingTensor[] = [];
-  readonly #matrices = new Map<string, GpuTensor>();
-  readonly #vectors = new Map<string, GPUBuffer>();
-  #ropeFactors: Float32Array | undefined;
+  #drained: Promise<undefined> | undefined;
   #sinceDrain = 0;
   #next = 0;
+  #ropeFactors: Float32Array | undefined;
 
-  constructor(
-    gpu: Gpu,
-    wanted: readonly StageTensor[],
-    tensors: ReadonlyMap<string, TensorInfo>,
-    ropeFactors: string | undefined,
-  ) {
+  /** Begins to compile the kernels that repack. @throws ModelError for rows that are too long for the staging buffer */
+  constructor({ gpu, weights, wanted, tensors, ropeFactors, staging, ringBytes }: WeightLoaderOptions) {
     this.#gpu = gpu;
-    for (const entry of wanted) {
-      const info = tensors.get(entry.name);
+    const formats = [...weights.matrices.values()].map(({ format }) => format);
+    this.#repacker = new Repacker(gpu, staging, formats, ringBytes);
+    for (const { name, layer } of wanted) {
+      const info = tensors.get(name);
       if (info === undefined) continue;
-      const format = formatByName(info.format);
-      if (entry.kind === 'matrix') {
-        const tensor = allocateTensor(gpu, entry.name, format, entry.rows, entry.cols);
-        this.#matrices.set(entry.name, tensor);
-        this.#pending.push({
-          info,
-          layer: entry.layer,
-          rowBytes: fileRowBytes(format, info.cols),
-          row: 0,
-          carry: undefined,
-          carried: 0,
-          sink: { tensor, format },
-        });
-      } else {
-        const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
-        const buffer = gpu.ledger.buffer(entry.name, info.cols * 4, 'weights', usage);
-        this.#vectors.set(entry.name, buffer);
-        this.#pending.push({
-          info,
-          layer: entry.layer,
-          rowBytes: fileRowBytes(format, info.cols),
-          row: 0,
-          carry: undefined,
-          carried: 0,
-          sink: { buffer, isRopeFactors: entry.name === ropeFactors },
-        });
+      const matrix = weights.matrices.get(name);
+      const vector = weights.vectors.get(name);
+      const shared = { info, layer, reached: info.offset, end: info.offset + info.bytes };
+      if (matrix !== undefined) {
+        const rowBytes = fileBytes(formatByName(info.format), 1, info.cols);
+        const most = this.#repacker.pieceBytes;
+        if (rowBytes > most) {
+          throw new ModelError(`The rows of ${name} have ${rowBytes} bytes; Shoal loads rows of up to ${most}.`);
+        }
+        this.#pending.push({ ...shared, sink: { kind: 'matrix', tensor: matrix, rowBytes, rows: 0 } });
+      } else if (vector !== undefined) {
+        const sink = { kind: 'vector', buffer: vector, bytes: undefined, isRopeFactors: name === ropeFactors } as const;
+        this.#pending.push({ ...shared, sink });
       }
     }
     this.#pending.sort((a, b) => a.info.offset - b.info.offset);
+    this.#compiled = this.#repacker.ready();
+    this.#compiled.catch(() => {}); // awaited by `take`
   }
 
   /** File ranges that are needed, ascending. */
   get ranges(): readonly { readonly start: number; readonly end: number }[] {
-    return this.#pending.map(({ info }) => ({ start: info.offset, end: info.offset + info.bytes }));
+    return this.#pending.map(({ info, end }) => ({ start: info.offset, end }));
   }
 
   /** Layers of which every tensor is on the GPU. */
   get layersDone(): number {
     const open = new Set<number>();
     const all = new Set<number>();
-    for (const { layer, row, info } of this.#pending) {
+    for (const { layer, reached, end } of this.#pending) {
       if (layer === undefined) continue;
       all.add(layer);
-      if (row < info.rows) open.add(layer);
+      if (reached < end) open.add(layer);
     }
     return all.size - open.size;
   }
 
-  /** Takes the bytes at `offset` of the file; keeps no view of them. Resolves when the next may come. */
+  /**
+   * Takes the bytes at `offset` of the file, a multiple of 4; keeps no view of them. Resolves when the next may come.
+   */
   async take(offset: number, bytes: Uint8Array): Promise<void> {
+    await this.#compiled;
     const end = offset + bytes.length;
-    while (this.#next < this.#pending.length) {
-      const first = this.#pending[this.#next];
-      if (first === undefined || first.info.offset + first.info.bytes > offset) break;
-      this.#next++;
-    }
-    for (let i = this.#next; i < this.#pending.length; i++) {
-      const pending = this.#pending[i];
-      if (pending === undefined || pending.info.offset >= end) break;
-      const from = Math.max(offset, pending.info.offset);
-      const to = Math.min(end, pending.info.offset + pending.info.bytes);
-      if (from < to) this.#feed(pending, from, bytes.subarray(from - offset, to - offset));
+    const grid = this.#repacker.pieceBytes;
+    for (let at = offset; at < end; ) {
+      const to = Math.min(end, (Math.floor(at / grid) + 1) * grid);
+      this.#takePiece(at, bytes.subarray(at - offset, to - offset));
+      at = to;
     }
     this.#sinceDrain += bytes.length;
     if (this.#sinceDrain >= DRAIN_BYTES) {
       this.#sinceDrain = 0;
-      await this.#gpu.device.queue.onSubmittedWorkDone();
+      await this.#drained;
+      this.#drained = this.#gpu.device.queue.onSubmittedWorkDone();
+      this.#drained.catch(() => {}); // awaited the next time
     }
-  }
-
-  /** Allocated from the start; filled as bytes come. */
-  get weights(): StageWeights {
-    return { matrices: this.#matrices, vectors: this.#vectors };
   }
 
   /** The rotary factors, which the CPU needs for its table, once they came. */
@@ -121,85 +145,78 @@ export class WeightLoader {
 
   /** Throws ModelError when some weights did not come. */
   finish(): void {
-    const open = this.#pending.find(({ row, info }) => row < info.rows);
+    const open = this.#pending.find(({ reached, end }) => reached < end);
     if (open !== undefined) throw new ModelError(`The file ended before the tensor ${open.info.name} was complete.`);
   }
 
-  /** Frees what was allocated, when loading ends early. */
-  free(): void {
-    freeWeights(this.#gpu, this.weights);
+  #takePiece(offset: number, bytes: Uint8Array): void {
+    const end = offset + bytes.length;
+    while ((this.#pending[this.#next]?.end ?? Number.POSITIVE_INFINITY) <= offset) this.#next++;
+    let written = false;
+    for (let i = this.#next; i < this.#pending.length; i++) {
+      const pending = this.#pending[i];
+      if (pending === undefined || pending.info.offset >= end) break;
+      const from = Math.max(offset, pending.info.offset);
+      const to = Math.min(end, pending.end);
+      if (from >= to) continue;
+      if (from !== pending.reached) {
+        throw new ModelError(
+          `Bytes of ${pending.info.name} came out of order: at ${from}, expected ${pending.reached}.`,
+        );
+      }
+      pending.reached = to;
+      if (pending.sink.kind === 'vector') this.#takeVector(pending, bytes.subarray(from - offset, to - offset));
+      else {
+        if (!written) this.#repacker.write(offset, bytes);
+        written = true;
+        this.#takeRows(pending.info, pending.sink, to);
+      }
+    }
+    this.#repacker.submit();
   }
 
-  #feed(pending: PendingTensor, offset: number, bytes: Uint8Array): void {
-    const { info, rowBytes } = pending;
-    const reached = info.offset + pending.row * rowBytes + pending.carried;
-    if (offset !== reached)
-      throw new ModelError(`Bytes of ${info.name} came out of order: at ${offset}, expected ${reached}.`);
-    let rest = bytes;
-    if (pending.carried > 0) {
-      pending.carry ??= new Uint8Array(rowBytes);
-      const take = Math.min(rowBytes - pending.carried, rest.length);
-      pending.carry.set(rest.subarray(0, take), pending.carried);
-      pending.carried += take;
-      rest = rest.subarray(take);
-      if (pending.carried < rowBytes) return;
-      this.#rows(pending, pending.carry, 1);
-      pending.carried = 0;
-    }
-    const rows = Math.floor(rest.length / rowBytes);
-    const atOnce = Math.max(1, Math.floor(PIECE_BYTES / rowBytes));
-    for (let row = 0; row < rows; row += atOnce) {
-      const count = Math.min(atOnce, rows - row);
-      this.#rows(pending, rest.subarray(row * rowBytes, (row + count) * rowBytes), count);
-    }
-    rest = rest.subarray(rows * rowBytes);
-    if (rest.length > 0) {
-      pending.carry ??= new Uint8Array(rowBytes);
-      pending.carry.set(rest);
-      pending.carried = rest.length;
-    }
-    if (pending.row >= info.rows) pending.carry = undefined;
+  /** Repacks the rows that are whole now that the file was read up to `reached`. */
+  #takeRows(info: TensorInfo, sink: MatrixSink, reached: number): void {
+    const rows = Math.floor((reached - info.offset) / sink.rowBytes);
+    if (rows === sink.rows) return;
+    this.#repacker.repack(sink.tensor, sink.rows, rows - sink.rows, info.offset + sink.rows * sink.rowBytes);
+    sink.rows = rows;
   }
 
-  #rows(pending: PendingTensor, source: Uint8Array, rows: number): void {
-    const { info, sink } = pending;
-    if ('tensor' in sink) {
-      const { format } = sink;
-      const planes = format.planes.map((plane, i) => this.#staging(i, plane.rowBytes(info.cols) * rows));
-      format.repack(source, rows, info.cols, planes);
-      uploadRows(this.#gpu, sink.tensor, pending.row, rows, planes);
-    } else {
-      const values = toFloat32(info, source);
-      this.#gpu.device.queue.writeBuffer(sink.buffer, 0, values);
-      if (sink.isRopeFactors) this.#ropeFactors = values;
-    }
-    pending.row += rows;
-  }
-
-  readonly #stagingBuffers: Uint8Array<ArrayBuffer>[] = [];
-  /** A view of `bytes` of the plane's staging buffer, which is reused from piece to piece. */
-  #staging(plane: number, bytes: number): Uint8Array<ArrayBuffer> {
-    let buffer = this.#stagingBuffers[plane];
-    if (buffer === undefined || buffer.length < bytes) {
-      buffer = new Uint8Array(Math.max(bytes, PIECE_BYTES));
-      this.#stagingBuffers[plane] = buffer;
-    }
-    return buffer.subarray(0, bytes);
+  #takeVector({ info, reached, end, sink }: PendingTensor, bytes: Uint8Array): void {
+    if (sink.kind !== 'vector') return;
+    sink.bytes ??= new Uint8Array(info.bytes);
+    sink.bytes.set(bytes, reached - bytes.length - info.offset);
+    if (reached < end) return;
+    const values = toFloat32(info, sink.bytes);
+    this.#gpu.device.queue.writeBuffer(sink.buffer, 0, values);
+    if (sink.isRopeFactors) this.#ropeFactors = values;
+    sink.bytes = undefined;
   }
 }
 
 interface PendingTensor {
   readonly info: TensorInfo;
   readonly layer: number | undefined;
+  /** How far of it the file was read, and where it ends. */
+  reached: number;
+  readonly end: number;
+  readonly sink: MatrixSink | VectorSink;
+}
+
+interface MatrixSink {
+  readonly kind: 'matrix';
+  readonly tensor: GpuTensor;
   readonly rowBytes: number;
   /** Rows that are on the GPU. */
-  row: number;
-  /** The start of a row whose end has not come yet. */
-  carry: Uint8Array | undefined;
-  carried: number;
-  readonly sink:
-    | { readonly tensor: GpuTensor; readonly format: WeightFormat }
-    | { readonly buffer: GPUBuffer; readonly isRopeFactors: boolean };
+  rows: number;
+}
+
+interface VectorSink {
+  readonly kind: 'vector';
+  readonly buffer: GPUBuffer;
+  readonly isRopeFactors: boolean;
+  bytes: Uint8Array<ArrayBuffer> | undefined;
 }
 
 export function freeWeights(gpu: Gpu, weights: StageWeights): void {
@@ -207,13 +224,8 @@ export function freeWeights(gpu: Gpu, weights: StageWeights): void {
   for (const buffer of weights.vectors.values()) gpu.ledger.free(buffer);
 }
 
-function fileRowBytes(format: WeightFormat, cols: number): number {
-  return (cols / format.blockWeights) * format.blockBytes;
-}
-
 /** Norms, biases and factors come as F32, F16 or BF16. */
-function toFloat32(info: TensorInfo, source: Uint8Array): Float32Array<ArrayBuffer> {
-  const bytes = source.slice();
+function toFloat32(info: TensorInfo, bytes: Uint8Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
   const values = new Float32Array(info.cols);
   switch (info.format) {
     case 'f32':

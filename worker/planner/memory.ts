@@ -21,6 +21,8 @@ export interface StageShape {
 export interface KernelSizes {
   readonly pagePositions: number;
   readonly stepBytes: number;
+  /** For the file's bytes at hand, before they are repacked. */
+  readonly stagingBytes: number;
   /** Largest that a step needs, whatever its rows. */
   readonly attentionScratchBytes: (heads: number, kvHeads: number, headSize: number, pagesPerSlot: number) => number;
   readonly samplerSettingsBytes: (slots: number) => number;
@@ -34,6 +36,7 @@ export interface BufferPlan {
   readonly bytes: number;
 }
 export type StageBuffer =
+  | 'staging'
   | 'step'
   | 'hidden'
   | 'normed'
@@ -94,6 +97,7 @@ export function planStage(
   const mlp = sizes.padded(most((block) => block.mlp.size));
   const { maxRows, maxLogitRows, slots } = shape;
   const buffers: BufferPlan[] = [
+    { name: 'staging', bytes: sizes.stagingBytes },
     { name: 'step', bytes: sizes.stepBytes },
     { name: 'hidden', bytes: maxRows * hidden * 4 },
     { name: 'normed', bytes: maxRows * hidden * element },

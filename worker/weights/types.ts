@@ -89,8 +89,8 @@ export interface Plane {
 }
 
 /**
- * One tensor format: how blocks lie in the file, how they are repacked into planes, and which WGSL snippet reads a
- * unit of 32 weights from those planes. Bits a weight stay what they were; float rows are padded with zeros to a
+ * One tensor format: how blocks lie in the file, into which planes a kernel repacks them, and which WGSL snippet
+ * reads a unit of 32 weights from those planes. Bits a weight stay what they were; float rows are padded with zeros to a
  * multiple of 32 columns.
  */
 export interface WeightFormat {
@@ -101,14 +101,14 @@ export interface WeightFormat {
   readonly blockBytes: number;
   readonly planes: readonly Plane[];
   /**
-   * Repacks `rows` whole rows from `source` (file layout, rows*cols/blockWeights*blockBytes bytes; any alignment)
-   * into `planes[i]` (rows * rowBytes(cols) bytes each, 4-byte aligned, contents overwritten entirely).
-   */
-  repack(source: Uint8Array, rows: number, cols: number, planes: readonly Uint8Array[]): void;
-  /**
    * Snippet in shaders/formats/ that binds the planes from binding 0 on and declares
    * `fn load_eight(row: u32, unit: u32, eight: u32) -> array<vec4f, 2>`: the weights 32*unit + 8*eight and the seven
    * after it of a row, in order. The kernel declares `fn row_units() -> u32`: the units of a row.
    */
   readonly snippet: string;
+  /**
+   * Kernel in shaders/repack/ that fills the planes, bound from binding 2 on, from whole rows as they lie in the file
+   * (rows*cols/blockWeights*blockBytes bytes, at any address).
+   */
+  readonly repack: string;
 }

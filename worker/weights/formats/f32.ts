@@ -1,5 +1,5 @@
 import type { WeightFormat } from '../types.ts';
-import { repackValues, UNIT_WEIGHTS, unitsOf } from './layout.ts';
+import { UNIT_WEIGHTS, unitsOf } from './layout.ts';
 
 const BYTES = 4;
 
@@ -10,8 +10,6 @@ export const f32: WeightFormat = {
   blockWeights: 1,
   blockBytes: BYTES,
   planes: [{ name: 'values', bits: 8 * BYTES, rowBytes: (cols) => unitsOf(cols) * UNIT_WEIGHTS * BYTES }],
-  repack(source, rows, cols, [values]) {
-    if (values !== undefined) repackValues(source, rows, cols, BYTES, values);
-  },
   snippet: 'formats/f32',
+  repack: 'repack/words',
 };

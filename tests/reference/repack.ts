@@ -1,0 +1,254 @@
+/**
+ * Tensors in planes, made in JavaScript: what the kernels of shaders/repack are compared with, bit by bit. It is checked
+ * itself by putting the file's blocks together again.
+ */
+
+import { planeBytes } from '../../worker/weights/formats/index.ts';
+import { SUPERBLOCK_WEIGHTS, UNIT_WEIGHTS, unitsOf, wordsOfHalves } from '../../worker/weights/formats/layout.ts';
+import type { FormatName, WeightFormat } from '../../worker/weights/types.ts';
+
+type Repack = (source: Uint8Array, rows: number, cols: number, planes: readonly Uint8Array[]) => void;
+
+/** The planes of `rows` whole rows in file layout, at any address. */
+export function repack(
+  format: WeightFormat,
+  source: Uint8Array,
+  rows: number,
+  cols: number,
+): Uint8Array<ArrayBuffer>[] {
+  const planes = planeBytes(format, rows, cols).map((bytes) => new Uint8Array(bytes));
+  REPACK[format.name](source, rows, cols, planes);
+  return planes;
+}
+
+const REPACK: Readonly<Record<FormatName, Repack>> = {
+  f32: (source, rows, cols, [values]) => repackValues(source, rows, cols, 4, values),
+  f16: (source, rows, cols, [values]) => repackValues(source, rows, cols, 2, values),
+  bf16: (source, rows, cols, [values]) => repackValues(source, rows, cols, 2, values),
+  q8_0(source, rows, cols, [quantPlane, scalePlane]) {
+    if (quantPlane === undefined || scalePlane === undefined) return;
+    const halves = halvesOf(source);
+    const quants = wordsOf(quantPlane);
+    const scales = halvesOf(scalePlane);
+    const units = unitsOf(cols);
+    const scaleStride = wordsOfHalves(units) * 2;
+    for (let row = 0, at = 0; row < rows; row++) {
+      for (let unit = 0; unit < units; unit++, at += HALVES.q8_0) {
+        scales[row * scaleStride + unit] = halves[at] ?? 0;
+        for (let vector = 0; vector < 2; vector++) {
+          const from = at + 1 + vector * 8;
+          const to = ((row * 2 + vector) * units + unit) * 4;
+          for (let i = 0; i < 4; i++) {
+            const low = halves[from + i * 2] ?? 0;
+            const high = halves[from + i * 2 + 1] ?? 0;
+            const word = (low & 0xff) | ((high & 0xff) << 8) | ((low & 0xff00) << 8) | ((high & 0xff00) << 16);
+            quants[to + i] = word ^ 0x80808080;
+          }
+        }
+      }
+      if (units % 2 === 1) scales[row * scaleStride + units] = 0;
+    }
+  },
+  q4_0(source, rows, cols, [quantPlane, scalePlane]) {
+    if (quantPlane === undefined || scalePlane === undefined) return;
+    const halves = halvesOf(source);
+    const quants = wordsOf(quantPlane);
+    const scales = halvesOf(scalePlane);
+    const units = unitsOf(cols);
+    const scaleStride = wordsOfHalves(units) * 2;
+    for (let row = 0, at = 0, to = 0; row < rows; row++) {
+      for (let unit = 0; unit < units; unit++, at += HALVES.q4_0, to += 4) {
+        scales[row * scaleStride + unit] = halves[at] ?? 0;
+        repackHalfBytes(halves, at + 1, quants, to);
+      }
+      if (units % 2 === 1) scales[row * scaleStride + units] = 0;
+    }
+  },
+  q4_1(source, rows, cols, [quantPlane, scalePlane]) {
+    if (quantPlane === undefined || scalePlane === undefined) return;
+    const halves = halvesOf(source);
+    const quants = wordsOf(quantPlane);
+    const scales = wordsOf(scalePlane);
+    const blocks = rows * unitsOf(cols);
+    for (let block = 0, at = 0; block < blocks; block++, at += HALVES.q4_1) {
+      scales[block] = (halves[at] ?? 0) | ((halves[at + 1] ?? 0) << 16);
+      repackHalfBytes(halves, at + 2, quants, block * 4);
+    }
+  },
+  q4_k(source, rows, cols, [quantPlane, scalePlane]) {
+    if (quantPlane === undefined || scalePlane === undefined) return;
+    const halves = halvesOf(source);
+    const quants = wordsOf(quantPlane);
+    const scales = wordsOf(scalePlane);
+    const blocks = rows * (cols / SUPERBLOCK_WEIGHTS);
+    for (let block = 0, at = 0; block < blocks; block++, at += HALVES.q4_k) {
+      repackScales(halves, at, scales, block * 4);
+      for (let pair = 0; pair < 4; pair++) {
+        for (let word = 0; word < 4; word++) {
+          const from = at + 8 + pair * 16 + word * 4;
+          const to = block * 32 + pair * 8 + word;
+          const a = (halves[from] ?? 0) | ((halves[from + 1] ?? 0) << 16);
+          const b = (halves[from + 2] ?? 0) | ((halves[from + 3] ?? 0) << 16);
+          quants[to] = packNibbles(a, b);
+          quants[to + 4] = packNibbles(a >>> 4, b >>> 4);
+        }
+      }
+    }
+  },
+  q6_k(source, rows, cols, [quantPlane, highPlane, scalePlane]) {
+    if (quantPlane === undefined || highPlane === undefined || scalePlane === undefined) return;
+    const halves = halvesOf(source);
+    const quants = wordsOf(quantPlane);
+    const high = wordsOf(highPlane);
+    const scales = wordsOf(scalePlane);
+    const superblocks = cols / SUPERBLOCK_WEIGHTS;
+    for (let row = 0, at = 0; row < rows; row++) {
+      const rowScales = row * scaleWords(superblocks);
+      const rowFactors = rowScales + superblocks * 4;
+      scales.fill(0, rowFactors, rowFactors + wordsOfHalves(superblocks));
+      for (let block = 0; block < superblocks; block++, at += HALVES.q6_k) {
+        const firstUnit = (row * superblocks + block) * 8;
+        for (let unit = 0; unit < 8; unit++) {
+          for (let eight = 0; eight < 2; eight++) repackEights(halves, at, unit, eight, quants, high, firstUnit + unit);
+        }
+        for (let i = 0; i < 4; i++) {
+          const from = at + 96 + i * 2;
+          scales[rowScales + block * 4 + i] = ((halves[from] ?? 0) | ((halves[from + 1] ?? 0) << 16)) ^ 0x80808080;
+        }
+        const factor = (halves[at + 104] ?? 0) << ((block & 1) * 16);
+        scales[rowFactors + (block >> 1)] = (scales[rowFactors + (block >> 1)] ?? 0) | factor;
+      }
+    }
+  },
+};
+
+/** Halves of a block. */
+const HALVES = { q8_0: 17, q4_0: 9, q4_1: 10, q4_k: 72, q6_k: 105 };
+
+/** 16 bytes whose low nibbles are 16 weights and whose high nibbles the next 16, as one unit of four words. */
+function repackHalfBytes(halves: Uint16Array, at: number, quants: Uint32Array, to: number): void {
+  const a = (halves[at] ?? 0) | ((halves[at + 1] ?? 0) << 16);
+  const b = (halves[at + 2] ?? 0) | ((halves[at + 3] ?? 0) << 16);
+  const c = (halves[at + 4] ?? 0) | ((halves[at + 5] ?? 0) << 16);
+  const d = (halves[at + 6] ?? 0) | ((halves[at + 7] ?? 0) << 16);
+  quants[to] = packNibbles(a, b);
+  quants[to + 1] = packNibbles(c, d);
+  quants[to + 2] = packNibbles(a >>> 4, b >>> 4);
+  quants[to + 3] = packNibbles(c >>> 4, d >>> 4);
+}
+
+/** The 12 bytes: scales 0–3, minima 0–3 (6 bits), nibbles of scales and minima 4–7, whose top bits are in the first 8. */
+function repackScales(halves: Uint16Array, at: number, scales: Uint32Array, to: number): void {
+  const a = (halves[at + 2] ?? 0) | ((halves[at + 3] ?? 0) << 16);
+  const b = (halves[at + 4] ?? 0) | ((halves[at + 5] ?? 0) << 16);
+  const c = (halves[at + 6] ?? 0) | ((halves[at + 7] ?? 0) << 16);
+  const minimaLow = b & 0x3f3f3f3f;
+  const minimaHigh = ((c >>> 4) & 0x0f0f0f0f) | ((b >>> 2) & 0x30303030);
+  const scalesLow = a & 0x3f3f3f3f;
+  const scalesHigh = (c & 0x0f0f0f0f) | ((a >>> 2) & 0x30303030);
+  scales[to] = (halves[at] ?? 0) | ((halves[at + 1] ?? 0) << 16);
+  scales[to + 1] = scalesLow | ((minimaLow & 0x03030303) << 6);
+  scales[to + 2] = scalesHigh | ((minimaHigh & 0x03030303) << 6);
+  scales[to + 3] = gatherNibbles(minimaLow >>> 2) | (gatherNibbles(minimaHigh >>> 2) << 16);
+}
+
+/** The low nibbles of a word's four bytes, side by side in 16 bits. */
+function gatherNibbles(word: number): number {
+  const nibbles = word & 0x0f0f0f0f;
+  const pairs = nibbles | (nibbles >>> 4);
+  return (pairs & 0xff) | ((pairs >>> 8) & 0xff00);
+}
+
+function scaleWords(superblocks: number): number {
+  return superblocks * 4 + wordsOfHalves(superblocks);
+}
+
+/** Weights 8*eight … 8*eight + 7 of both groups of a unit: one triple of words. */
+function repackEights(
+  halves: Uint16Array,
+  at: number,
+  unit: number,
+  eight: number,
+  quants: Uint32Array,
+  high: Uint32Array,
+  toUnit: number,
+): void {
+  const part = unit & 3; // which 32 of a half superblock's 128
+  const half = unit >> 2;
+  const lowAt = at + half * 32 + (part & 1) * 16 + eight * 4;
+  const highAt = at + 64 + half * 16 + eight * 4;
+  const lowShift = (part >> 1) * 4;
+  const highShift = part * 2;
+  let a = 0;
+  let b = 0;
+  let c = 0;
+  for (let group = 0; group < 2; group++) {
+    // 6-bit values in the bytes of two words: weights 0–3 and 4–7 of the group
+    const low = group * 8;
+    const first = sixBits(word(halves, lowAt + low), word(halves, highAt + low), lowShift, highShift);
+    const last = sixBits(word(halves, lowAt + low + 2), word(halves, highAt + low + 2), lowShift, highShift);
+    const shift = group * 16;
+    const sixth = (last >>> 16) & 0x3f;
+    const seventh = last >>> 24;
+    a |= ((first & 0x3f) | ((first >>> 2) & 0xfc0) | ((sixth & 0xf) << 12)) << shift;
+    b |= (((first >>> 16) & 0x3f) | ((first >>> 18) & 0xfc0) | ((sixth >> 4) << 12) | ((seventh >> 4) << 14)) << shift;
+    c |= ((last & 0x3f) | ((last >>> 2) & 0xfc0) | ((seventh & 0xf) << 12)) << shift;
+  }
+  quants[toUnit * 4 + eight * 2] = a;
+  quants[toUnit * 4 + eight * 2 + 1] = b;
+  high[toUnit * 2 + eight] = c;
+}
+
+function word(halves: Uint16Array, at: number): number {
+  return (halves[at] ?? 0) | ((halves[at + 1] ?? 0) << 16);
+}
+
+function sixBits(low: number, high: number, lowShift: number, highShift: number): number {
+  return ((low >>> lowShift) & 0x0f0f0f0f) | (((high >>> highShift) & 0x03030303) << 4);
+}
+
+/**
+ * The file's bytes as 16-bit numbers: every block has an even size, so this reads all of them, wherever they start.
+ * An odd address, which no aligned checkpoint has, costs a copy.
+ */
+function halvesOf(source: Uint8Array): Uint16Array {
+  const aligned = source.byteOffset % 2 === 0 ? source : source.slice();
+  return new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >> 1);
+}
+
+function wordsOf(plane: Uint8Array): Uint32Array {
+  return new Uint32Array(plane.buffer, plane.byteOffset, plane.byteLength >> 2);
+}
+
+/**
+ * Eight nibbles, four in the low nibbles of the bytes of each word, in the order that kernels unpack: weight 2k at bit
+ * 4k of the low half, weight 2k + 1 at bit 4k of the high half, so that one mask takes two neighbours.
+ */
+function packNibbles(first: number, second: number): number {
+  const a = first & 0x0f0f0f0f;
+  const b = second & 0x0f0f0f0f;
+  const low = a | (a >>> 12); // weights 0, 2 in byte 0; 1, 3 in byte 1
+  const high = b | (b >>> 12);
+  return (low & 0xff) | ((high & 0xff) << 8) | ((low & 0xff00) << 8) | ((high & 0xff00) << 16);
+}
+
+/** Rows of plain numbers, copied with zeros behind each up to whole units. */
+function repackValues(
+  source: Uint8Array,
+  rows: number,
+  cols: number,
+  bytes: number,
+  plane: Uint8Array | undefined,
+): void {
+  if (plane === undefined) return;
+  const from = cols * bytes;
+  const to = unitsOf(cols) * UNIT_WEIGHTS * bytes;
+  if (from === to) {
+    plane.set(source.subarray(0, rows * from));
+    return;
+  }
+  for (let row = 0; row < rows; row++) {
+    plane.set(source.subarray(row * from, (row + 1) * from), row * to);
+    plane.fill(0, row * to + from, (row + 1) * to);
+  }
+}
