@@ -34,7 +34,7 @@ async function loadsExactly(gpu: Gpu, random: Random, { matrices, ringBytes, cut
     const { format, rows, cols } = matrix;
     const bytes = fileBytes(format, rows, cols);
     tensors.set(name, { name, rows, cols, shape: [cols, rows], format: format.name, offset, bytes });
-    wanted.push({ name, kind, rows, cols, layer: undefined });
+    wanted.push({ name, kind, rows, cols, layer: undefined, optional: false });
     return offset + bytes;
   };
   let end = 0;
