@@ -1,18 +1,11 @@
-import { type FileHandle, open } from 'node:fs/promises';
-import type { SamplerSettings } from '../../worker/api.ts';
 import { MAX_CHUNK_ROWS } from '../../worker/generation/chunks.ts';
 import { Engine } from '../../worker/generation/engine.ts';
 import { scoreTokens } from '../../worker/generation/score.ts';
 import { type Gpu, openGpu } from '../../worker/gpu/device.ts';
-import { MAX_LOGIT_ROWS } from '../../worker/gpu/step.ts';
-import { KERNEL_SIZES } from '../../worker/models/kernel-sizes.ts';
-import { loadStage, type ShardReader } from '../../worker/models/load.ts';
-import { type ModelSpec, readModelSpec, wholeModel } from '../../worker/models/spec.ts';
+import type { ModelSpec } from '../../worker/models/spec.ts';
 import type { Stage } from '../../worker/models/stage.ts';
-import { planStage, type StageShape } from '../../worker/planner/memory.ts';
-import { SHARD_BYTES } from '../../worker/shards/types.ts';
-import { readGgufHeader } from '../../worker/weights/gguf.ts';
-import { readRange } from '../reference/gguf-file.ts';
+import { openStage } from '../engine/open.ts';
+import { PLAIN } from '../kernels/sampling.ts';
 import { openNodeGpu } from '../setup/node-gpu.ts';
 import type { Storage } from './compare.ts';
 import type { EngineUnderTest } from './engine.ts';
@@ -20,16 +13,6 @@ import type { EngineUnderTest } from './engine.ts';
 const CONTEXT_TOKENS = 512;
 const BUDGET_BYTES = 8 * 2 ** 30;
 const CONVERSATION = 'conformance';
-const GREEDY = {
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
-  frequencyPenalty: 0,
-  presencePenalty: 0,
-  seed: 0,
-} satisfies SamplerSettings;
 
 /** Shoal's engine on this process' GPU, one device for each storage. */
 export class Shoal {
@@ -58,27 +41,8 @@ export class Shoal {
   /** @param mutate changes what the engine knows of the model: a fault on purpose */
   async open(path: string, storage: Storage, mutate = (spec: ModelSpec) => spec): Promise<EngineUnderTest> {
     const gpu = await this.#gpu(storage);
-    const file = await open(path);
-    const { signal } = new AbortController();
-    try {
-      const { size } = await file.stat();
-      const checkpoint = await readGgufHeader((start, end) => readRange(file, start, end), size, signal);
-      const spec = mutate(readModelSpec(checkpoint));
-      const range = wholeModel(spec);
-      const shape: StageShape = {
-        contextTokens: CONTEXT_TOKENS,
-        sessions: 1,
-        slots: 1,
-        maxRows: MAX_CHUNK_ROWS,
-        maxLogitRows: MAX_LOGIT_ROWS,
-        storage,
-      };
-      const plan = planStage(spec, range, checkpoint.tensors, shape, KERNEL_SIZES);
-      const reader = fileShards(file, size);
-      return new ShoalModel(await loadStage({ gpu, spec, range, plan, checkpoint, reader, signal }));
-    } finally {
-      await file.close();
-    }
+    const { stage } = await openStage(gpu, path, { contextTokens: CONTEXT_TOKENS, slots: 1, mutate });
+    return new ShoalModel(stage);
   }
 
   close(): void {
@@ -115,7 +79,7 @@ class ShoalModel implements EngineUnderTest {
       await engine.generate({
         conversation: CONVERSATION,
         tokens: prompt,
-        sampler: GREEDY,
+        sampler: { ...PLAIN, temperature: 0 },
         maxTokens: count,
         onToken: ({ token }) => {
           tokens.push(token);
@@ -132,17 +96,4 @@ class ShoalModel implements EngineUnderTest {
   async close(): Promise<void> {
     this.#stage.free();
   }
-}
-
-/** A file on disk in place of the cache. */
-function fileShards(file: FileHandle, size: number): ShardReader {
-  return {
-    async *shards(indices) {
-      for (const index of indices) {
-        const offset = index * SHARD_BYTES;
-        const bytes = await readRange(file, offset, Math.min(size, offset + SHARD_BYTES));
-        yield { offset, bytes, release: () => {} };
-      }
-    },
-  };
 }

@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs';
-import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Engine } from '../../worker/generation/engine.ts';
 import type { TokenRequest } from '../../worker/generation/run.ts';
@@ -7,28 +5,13 @@ import type { Gpu } from '../../worker/gpu/device.ts';
 import type { SamplerParameters } from '../../worker/gpu/sampler.ts';
 import { createTokenizer, type Tokenizer } from '../../worker/text/index.ts';
 import { openEnvironment } from '../kernels/open.ts';
-import { ensureSoftwareGpu } from '../setup/software-gpu.mjs';
+import { PLAIN } from '../kernels/sampling.ts';
 import { openStage } from './open.ts';
+import { stories, storiesReason } from './stories.ts';
 
-const models = process.env.SHOAL_TEST_MODELS;
-const stories = models === undefined ? '' : path.join(models, 'stories260K.f32.gguf');
-const driver = await ensureSoftwareGpu();
-const reason = !existsSync(stories)
-  ? ' (skipped: SHOAL_TEST_MODELS names no folder with stories260K.f32.gguf)'
-  : 'skipped' in driver
-    ? ` (skipped: ${driver.skipped})`
-    : '';
+const reason = await storiesReason();
 
-const GREEDY: SamplerParameters = {
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
-  frequencyPenalty: 0,
-  presencePenalty: 0,
-  seed: 1,
-};
+const GREEDY: SamplerParameters = { ...PLAIN, temperature: 0 };
 /** What llama.cpp says in float32 to "Once upon a time". */
 const STORY =
   ', there was a little girl named Lily. She loved to play outside in the park. One day, she saw a big, red ball.';

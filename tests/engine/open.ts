@@ -9,6 +9,7 @@ import { planStage, type StageShape } from '../../worker/planner/memory.ts';
 import { SHARD_BYTES } from '../../worker/shards/types.ts';
 import { readGgufHeader } from '../../worker/weights/gguf.ts';
 import type { Checkpoint } from '../../worker/weights/types.ts';
+import { readRange } from '../reference/gguf-file.ts';
 
 export interface OpenedStage {
   readonly stage: Stage;
@@ -36,10 +37,7 @@ export async function openStage(
   try {
     const size = file === undefined ? (gguf as Uint8Array).length : (await file.stat()).size;
     const read = async (start: number, end: number): Promise<Uint8Array> => {
-      if (file === undefined) return (gguf as Uint8Array).slice(start, end);
-      const bytes = new Uint8Array(end - start);
-      await file.read(bytes, 0, bytes.length, start);
-      return bytes;
+      return file === undefined ? (gguf as Uint8Array).slice(start, end) : readRange(file, start, end);
     };
     const checkpoint = await readGgufHeader(read, size, signal);
     const spec = options.mutate?.(readModelSpec(checkpoint)) ?? readModelSpec(checkpoint);

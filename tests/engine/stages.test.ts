@@ -1,22 +1,13 @@
-import { existsSync } from 'node:fs';
-import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bucketFor } from '../../worker/generation/chunks.ts';
 import type { Gpu } from '../../worker/gpu/device.ts';
 import { STEP_WORDS, type StepRow, writeStep } from '../../worker/gpu/step.ts';
 import type { Stage } from '../../worker/models/stage.ts';
 import { openEnvironment } from '../kernels/open.ts';
-import { ensureSoftwareGpu } from '../setup/software-gpu.mjs';
 import { openStage } from './open.ts';
+import { stories, storiesReason } from './stories.ts';
 
-const models = process.env.SHOAL_TEST_MODELS;
-const stories = models === undefined ? '' : path.join(models, 'stories260K.f32.gguf');
-const driver = await ensureSoftwareGpu();
-const reason = !existsSync(stories)
-  ? ' (skipped: SHOAL_TEST_MODELS names no folder with stories260K.f32.gguf)'
-  : 'skipped' in driver
-    ? ` (skipped: ${driver.skipped})`
-    : '';
+const reason = await storiesReason();
 
 /** "Once upon a time, there was a little girl" of stories260K. */
 const TOKENS = [1, 403, 407, 261, 378, 432, 383, 286, 261, 376, 399];

@@ -9,6 +9,16 @@ const LARGE = { window: 'one', model: 'Large', budgetBytes: 1000 };
 let databases = 0;
 const database = () => `notes ${databases++}`;
 
+/** The tab goes while it loads: its locks go, its note stays. */
+async function dieWhileLoading(name: string): Promise<void> {
+  await new Promise<void>((started) => {
+    void new LoadingNotes(createMemoryLocks(), name).during(LARGE, signal, () => {
+      started();
+      return new Promise(() => {});
+    });
+  });
+}
+
 describe('the note of a load', () => {
   it('is gone when the load ends, well or not', async () => {
     const name = database();
@@ -24,13 +34,7 @@ describe('the note of a load', () => {
 
   it('tells the next start of a load that the tab did not survive, once, and shrinks the budget', async () => {
     const name = database();
-    // the tab dies: its locks go, its note stays
-    await new Promise<void>((started) => {
-      void new LoadingNotes(createMemoryLocks(), name).during(LARGE, signal, () => {
-        started();
-        return new Promise(() => {});
-      });
-    });
+    await dieWhileLoading(name);
     const notes = new LoadingNotes(createMemoryLocks(), name);
     expect(await notes.takeInterruption()).toEqual({ model: 'Large', budgetBefore: 1000, budgetNow: 750 });
     expect(await notes.takeInterruption()).toBeUndefined();
@@ -39,12 +43,7 @@ describe('the note of a load', () => {
 
   it('says nothing of a page that was closed or reloaded while it loaded', async () => {
     const name = database();
-    await new Promise<void>((started) => {
-      void new LoadingNotes(createMemoryLocks(), name).during(LARGE, signal, () => {
-        started();
-        return new Promise(() => {});
-      });
-    });
+    await dieWhileLoading(name);
     const notes = new LoadingNotes(createMemoryLocks(), name);
     expect(await notes.takeInterruption(['one'])).toBeUndefined();
     expect(await notes.takeInterruption()).toBeUndefined();

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildTemplateWorker } from '../../tests/setup/template-worker.ts';
+import { thrown } from '../../tests/setup/thrown.ts';
 import { ModelError } from '../errors.ts';
 import { createTemplateRenderer, type TemplateRenderer, type TemplateWorker } from './template.ts';
 import type { ChatTurn } from './types.ts';
@@ -35,14 +36,7 @@ function spawn(): TemplateWorker {
   return { ...worker, terminate };
 }
 
-async function errorOf(result: Promise<unknown>): Promise<ModelError> {
-  const error = await result.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  expect(error).toBeInstanceOf(ModelError);
-  return error as ModelError;
-}
+const errorOf = (work: Promise<unknown>) => thrown(work, ModelError);
 
 describe('chat templates', () => {
   test('render a conversation with its options', async () => {

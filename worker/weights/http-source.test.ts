@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { browserFetch } from '../../tests/setup/browser-fetch.ts';
+import { thrown } from '../../tests/setup/thrown.ts';
 import { CancelledError, ModelError, PersonError, RetryError, ShoalError } from '../errors.ts';
 import { httpSource, listServerFolder, serverSource } from './http-source.ts';
 import { rangeReader } from './read-whole.ts';
@@ -86,14 +87,7 @@ const same = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0;
 
 const open = (address: string, transport = testTransport().transport) => httpSource({ address, signal, transport });
 
-async function failure(work: Promise<unknown>): Promise<ShoalError> {
-  const error = await work.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  expect(error).toBeInstanceOf(ShoalError);
-  return error as ShoalError;
-}
+const failure = (work: Promise<unknown>) => thrown(work, ShoalError);
 
 describe('a file at an address', () => {
   it('is known by address and ETag, and read by one request a run', async () => {

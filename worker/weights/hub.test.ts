@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { browserFetch } from '../../tests/setup/browser-fetch.ts';
 import { writeGguf } from '../../tests/setup/gguf-writer.ts';
 import { type HubServer, type HubSetup, startHubServer } from '../../tests/setup/hub-server.ts';
+import { thrown } from '../../tests/setup/thrown.ts';
 import { ModelError, PersonError, RetryError, ShoalError } from '../errors.ts';
 import { CATALOGUE, resolveCatalogueEntry } from './catalogue.ts';
 import { listHubFiles, parseRepository } from './hub.ts';
@@ -64,14 +65,7 @@ async function source(server: HubServer, parts: { token?: string; transport?: Tr
   });
 }
 
-async function failure(work: Promise<unknown>): Promise<ShoalError> {
-  const error = await work.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  expect(error).toBeInstanceOf(ShoalError);
-  return error as ShoalError;
-}
+const failure = (work: Promise<unknown>) => thrown(work, ShoalError);
 
 /** Nothing that the second origin saw, and no address anywhere, holds the token. */
 function expectTokenAtHubAlone(server: HubServer): void {
