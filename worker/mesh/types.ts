@@ -73,27 +73,41 @@ export interface DeviceState {
   readonly driving: readonly { readonly session: SessionId; readonly placement: PlacementId }[];
 }
 
-/** A member, signed by the one who let it in; the maker of the room signed itself. Bytes are base64url. */
+/** Lets a device in, signed by the member `by`; the maker of the room signed itself. Bytes are base64url. */
 export interface RosterEntry {
   readonly device: DeviceId;
   readonly publicKey: string;
   readonly name: string;
+  /** Above that of `by`; 0 is the maker's alone. */
   readonly rank: number;
   readonly by: DeviceId;
   readonly signature: string;
 }
 
+/** Removes a device, signed by the member `by`, or by itself when it leaves. */
 export interface Tombstone {
   readonly device: DeviceId;
   readonly by: DeviceId;
-  readonly generation: number;
+  /** Of those that the removed device let in, who stays; ascending. */
+  readonly keeps: readonly DeviceId[];
   readonly signature: string;
+}
+
+/** Grows only; devices unite theirs. Entries ascend by (rank, device, by), tombstones by (device, by). */
+export interface Roster {
+  readonly maker: DeviceId;
+  /** 16 bytes, base64url: with the maker's id it hashes to the room secret, so that nobody else can be the maker. */
+  readonly salt: string;
+  readonly entries: readonly RosterEntry[];
+  readonly tombstones: readonly Tombstone[];
 }
 
 /** The key that newcomers prove; a removal makes the next generation. */
 export interface RoomKey {
   readonly generation: number;
   readonly by: DeviceId;
+  /** Devices that were out when it was made, so that they were not given it; ascending. */
+  readonly without: readonly DeviceId[];
   /** 16 bytes, base64url. */
   readonly key: string;
 }
