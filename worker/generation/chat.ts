@@ -48,7 +48,9 @@ interface Prompt {
 
 /**
  * Answers a conversation. When its last turn is the assistant's, that turn is continued.
- * @throws PersonError (`details.contextFull`) when the turns fill the context and `whenFull` is 'ask'
+ * Aborting ends it with what was said; while the template still runs, CancelledError is thrown.
+ * @throws PersonError (`details.contextFull`) when the turns fill the context and `whenFull` is 'ask', or when the last
+ * message alone does; ModelError when the template refuses the turns; what ended the engine
  */
 export async function answer(
   model: ChatModel,

@@ -39,8 +39,8 @@ export interface TemplateRenderer {
    * The prompt that a checkpoint's Jinja template makes of a conversation. A template that refuses system turns gets
    * the system text in front of the first turn of the user.
    *
-   * Throws ModelError with `details.reason` 'template-refused' | 'template-failed' | 'template-timeout'; the caller may
-   * offer `renderFallback` then. CancelledError when `signal` fires.
+   * @throws ModelError with `details.reason` 'template-refused' | 'template-failed' | 'template-timeout': the caller may
+   * offer `renderFallback` then; CancelledError when `signal` fires; InternalError when the worker does not start
    */
   renderChat(template: string, turns: readonly ChatTurn[], options: ChatOptions, signal?: AbortSignal): Promise<string>;
   /** Ends the worker; a later call starts another. */

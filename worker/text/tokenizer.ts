@@ -30,8 +30,8 @@ const LONE_SURROGATES = /\p{Surrogate}/gu;
 
 /**
  * The tokenizer of a GGUF file: byte-level BPE (`gpt2`), its variant over characters (`gemma4`) or SentencePiece BPE
- * (`llama`), read as llama.cpp reads it. Throws ModelError for other kinds, unknown pre-tokenizers, and vocabularies
- * that lack what they need.
+ * (`llama`), read as llama.cpp reads it.
+ * @throws ModelError for other kinds, unknown pre-tokenizers, and vocabularies that lack what they need
  */
 export function createTokenizer(metadata: Metadata): Tokenizer {
   const model = readString(metadata, 'tokenizer.ggml.model');
