@@ -8,9 +8,9 @@ const LONG = countingModel({ name: 'Long count', last: 1500 });
 
 test('a stopped answer keeps its words, and goes on from them', async ({ serveApp, shoal, page }) => {
   const model = countingModel({ name: 'Count', last: 250 });
-  const app = shoal(await serveApp({ 'count.gguf': model.bytes }));
+  const app = shoal(await serveApp({ [model.file]: model.bytes }));
   await app.open();
-  await app.loadFromServer('count.gguf');
+  await app.loadFromServer(model.file);
   await app.isReady(model.name);
   await app.newConversation();
   await app.ask('Count, please.');
@@ -27,9 +27,9 @@ test('a stopped answer keeps its words, and goes on from them', async ({ serveAp
 });
 
 test('answering again and editing make branches, and the old ones stay', async ({ serveApp, shoal, page }) => {
-  const app = shoal(await serveApp({ 'short.gguf': SHORT.bytes, 'long.gguf': LONG.bytes }));
+  const app = shoal(await serveApp({ [SHORT.file]: SHORT.bytes, [LONG.file]: LONG.bytes }));
   await app.open();
-  await app.loadFromServer('long.gguf');
+  await app.loadFromServer(LONG.file);
   await app.isReady(LONG.name);
   await app.newConversation();
   await app.ask('Count far.');
@@ -37,7 +37,7 @@ test('answering again and editing make branches, and the old ones stay', async (
   await page.getByRole('button', { name: chatWords.stop, exact: true }).click();
   const first = await app.finishedAnswer();
 
-  await app.loadFromServer('short.gguf');
+  await app.loadFromServer(SHORT.file);
   await app.isReady(SHORT.name);
   await page.getByRole('link', { name: 'Count far.' }).first().click();
   await page.getByRole('button', { name: chatWords.again, exact: true }).click();

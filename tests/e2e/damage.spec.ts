@@ -6,9 +6,9 @@ import { flipBit, keptBytes } from './fixtures/kept-shards.ts';
 import { expect, test } from './fixtures/test.ts';
 
 const LARGE = countingModel({ name: 'Large count', last: 20, vocabulary: 24 * 1024 });
-const REPOSITORIES = { 'someone/large': { files: { 'large.gguf': LARGE.bytes } } };
+const REPOSITORIES = { 'someone/large': { files: { [LARGE.file]: LARGE.bytes } } };
 
-test('a flipped bit in what is kept is found, fetched again and reported', async ({
+test('flipped bits in what is kept, the header’s piece among them, are found, fetched again and reported', async ({
   serveApp,
   serveHub,
   shoal,
@@ -18,16 +18,18 @@ test('a flipped bit in what is kept is found, fetched again and reported', async
   const app = shoal(await serveApp());
   await app.open();
   await app.useHub(hub.url);
-  await app.loadFromHub('someone/large', 'large.gguf', LARGE.name);
+  await app.loadFromHub('someone/large', LARGE.file, LARGE.name);
   await app.isReady(LARGE.name);
+  await flipBit(page, 0);
   await flipBit(page, 3);
 
   const asked = hub.requests.length;
   await page.reload();
   await app.isReady(LARGE.name);
-  await expect(page.getByText(modelWords.repaired(1))).toBeVisible();
-  const [repair, ...more] = rangeRequests(hub, asked);
+  await expect(page.getByText(modelWords.repaired(2))).toBeVisible();
+  const [header, repair, ...more] = rangeRequests(hub, asked);
   expect(more).toEqual([]);
+  expect(header).toMatchObject({ start: 0, end: SHARD_BYTES });
   expect(repair).toMatchObject({ start: 3 * SHARD_BYTES, end: 4 * SHARD_BYTES });
   await app.go('chat');
   await app.ask('Count, please.');
@@ -49,10 +51,10 @@ test('a model that the browser has no more room for ends with the figures, and w
   const app = shoal(server);
   await app.open();
   await app.useHub(hub.url);
-  await app.loadFromHub('someone/large', 'large.gguf', LARGE.name);
+  await app.loadFromHub('someone/large', LARGE.file, LARGE.name);
   const row = app.row(LARGE.name);
   await expect(row.getByRole('alert')).toContainText(
-    /no more room for large\.gguf: .*\d MiB.* What has come so far is kept\./,
+    /no more room for Large-count\.gguf: .*\d MiB.* What has come so far is kept\./,
   );
   await expect(row.getByRole('link', { name: modelWords.storage })).toBeVisible();
   await expect(row.getByRole('button', { name: modelWords.again })).toBeVisible();

@@ -11,11 +11,11 @@ test(`an answer that lost its GPU goes on to the very text of an undisturbed one
   page,
 }) => {
   test.skip(noStories !== '', noStories);
-  const app = shoal(await serveApp({ 'stories.gguf': await storyModel(96) }));
+  const app = shoal(await serveApp({ 'stories260K.gguf': await storyModel(96) }));
   await app.open();
   await app.answerGreedily();
-  await app.loadFromServer('stories.gguf');
-  await app.isReady('stories260K');
+  await app.loadFromServer('stories260K.gguf');
+  await app.isReady('stories260K · F32');
   await app.newConversation();
   await app.ask('One day, a dog');
   const undisturbed = await app.finishedAnswer();
@@ -37,9 +37,9 @@ test('a GPU that is lost while nothing is asked comes back by itself, in one cal
   page,
 }) => {
   const model = countingModel({ name: 'Count', last: 20 });
-  const app = shoal(await serveApp({ 'count.gguf': model.bytes }));
+  const app = shoal(await serveApp({ [model.file]: model.bytes }));
   await app.open();
-  await app.loadFromServer('count.gguf');
+  await app.loadFromServer(model.file);
   await app.isReady(model.name);
   await app.go('chat');
   await app.destroyDevice();

@@ -14,11 +14,11 @@ test('a first visit leads from nothing to a streamed answer, with a model of the
   shoal,
   page,
 }) => {
-  const app = shoal(await serveApp({ 'small-count.gguf': SMALL.bytes }));
+  const app = shoal(await serveApp({ [SMALL.file]: SMALL.bytes }));
   await app.open();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('A language model, on this device alone.');
   await app.leaveFirstVisit();
-  await app.loadFromServer('small-count.gguf');
+  await app.loadFromServer(SMALL.file);
   await app.isReady(SMALL.name);
   await app.go('chat');
   await app.ask(QUESTION);
@@ -33,7 +33,7 @@ test('a model of a hub is found by owner and name, and the person picks the quan
 }) => {
   const hub = await serveHub({
     repositories: {
-      'someone/counts-GGUF': { files: { 'counts-Q8_0.gguf': SMALL.bytes, 'counts-F32.gguf': LARGE.bytes } },
+      'someone/counts-GGUF': { files: { 'some-Q8_0.gguf': SMALL.bytes, 'Large-count-F32.gguf': LARGE.bytes } },
     },
   });
   const app = shoal(await serveApp());
@@ -41,7 +41,7 @@ test('a model of a hub is found by owner and name, and the person picks the quan
   await app.useHub(hub.url);
   await app.answerGreedily();
   await app.lookUp('someone/counts-GGUF');
-  await app.chooseFile('counts-F32.gguf');
+  await app.chooseFile('Large-count-F32.gguf');
   await expect(app.row(LARGE.name)).toContainText('F32');
   await app.get(LARGE.name);
   await app.isReady(LARGE.name);
@@ -53,10 +53,10 @@ test('a model of a hub is found by owner and name, and the person picks the quan
 });
 
 test('a model comes from any address that answers ranges', async ({ serveApp, serveHub, shoal }) => {
-  const hub = await serveHub({ repositories: { 'someone/count': { files: { 'count.gguf': SMALL.bytes } } } });
+  const hub = await serveHub({ repositories: { 'someone/count': { files: { [SMALL.file]: SMALL.bytes } } } });
   const app = shoal(await serveApp());
   await app.open('models');
-  await app.lookUp(`${hub.url}/someone/count/resolve/main/count.gguf`);
+  await app.lookUp(`${hub.url}/someone/count/resolve/main/${SMALL.file}`);
   await app.get(SMALL.name);
   await app.isReady(SMALL.name);
   await app.go('chat');
@@ -69,7 +69,7 @@ test('a picked file answers, and is known again when it is picked at the next vi
   shoal,
   page,
 }, testInfo) => {
-  const file = testInfo.outputPath('mine.gguf');
+  const file = testInfo.outputPath(SMALL.file);
   await writeFile(file, SMALL.bytes);
   const app = shoal(await serveApp());
   await app.open('models');
@@ -95,11 +95,11 @@ test(`the greedy story is the exact reference’s, word for word${noStories && `
   shoal,
 }) => {
   test.skip(noStories !== '', noStories);
-  const app = shoal(await serveApp({ 'stories.gguf': await storyModel(128) }));
+  const app = shoal(await serveApp({ 'stories260K.gguf': await storyModel(128) }));
   await app.open();
   await app.answerGreedily();
-  await app.loadFromServer('stories.gguf');
-  await app.isReady('stories260K');
+  await app.loadFromServer('stories260K.gguf');
+  await app.isReady('stories260K · F32');
   await app.go('chat');
   await app.ask('Once upon a time');
   const story = await app.finishedAnswer();

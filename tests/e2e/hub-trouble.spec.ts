@@ -17,9 +17,9 @@ test('every refusal of a hub is said in plain words with the next step', async (
 }) => {
   const hub = await serveHub({
     repositories: {
-      'someone/open': { files: { 'count.gguf': MODEL.bytes } },
-      'someone/private': { files: { 'count.gguf': MODEL.bytes }, private: true },
-      'someone/gated': { files: { 'count.gguf': MODEL.bytes }, gated: true },
+      'someone/open': { files: { [MODEL.file]: MODEL.bytes } },
+      'someone/private': { files: { [MODEL.file]: MODEL.bytes }, private: true },
+      'someone/gated': { files: { [MODEL.file]: MODEL.bytes }, gated: true },
       'someone/empty': { files: { 'README.md': new Uint8Array(3) } },
     },
     token: TOKEN,
@@ -53,19 +53,19 @@ test('every refusal of a hub is said in plain words with the next step', async (
   await says(/answers, but not to this page: it is a mirror that does not allow it \(CORS\)/);
   hub.faults = [];
   await again.click();
-  await expect(page.getByRole('button', { name: `${modelWords.choose} count.gguf` })).toBeVisible();
+  await expect(page.getByRole('button', { name: `${modelWords.choose} ${MODEL.file}` })).toBeVisible();
   await expect(away).toHaveCount(0);
 
   // the listing of a gated repository is open, its files are not
   await app.lookUp('someone/gated');
-  await app.chooseFile('count.gguf');
+  await app.chooseFile(MODEL.file);
   await says(/asks for a licence\. Accept the licence at .*\/someone\/gated/);
   await expect(page.getByRole('link', { name: modelWords.token })).toBeVisible();
 
   await app.lookUp('someone/empty');
   await expect(page.getByText(modelWords.noFiles)).toBeVisible();
   await app.lookUp('someone/open');
-  await app.chooseFile('count.gguf');
+  await app.chooseFile(MODEL.file);
   await expect(app.row(MODEL.name)).toBeVisible();
 });
 
@@ -76,10 +76,10 @@ test('a source that refuses ranges, changes or hides itself is named, with what 
   page,
 }) => {
   const hub = await serveHub({
-    repositories: { 'someone/large': { files: { 'large.gguf': LARGE.bytes } } },
+    repositories: { 'someone/large': { files: { [LARGE.file]: LARGE.bytes } } },
     direct: true,
   });
-  const address = `${hub.url}/someone/large/resolve/main/large.gguf`;
+  const address = `${hub.url}/someone/large/resolve/main/${LARGE.file}`;
   const app = shoal(await serveApp());
   await app.open('models');
   hub.faults = [{ on: 'resolve', whole: true, times: ALWAYS }];
@@ -113,14 +113,14 @@ test('an access token opens a gated model and is told to the hub’s own origin 
   shoal,
 }) => {
   const hub = await serveHub({
-    repositories: { 'someone/gated': { files: { 'count.gguf': MODEL.bytes }, gated: true } },
+    repositories: { 'someone/gated': { files: { [MODEL.file]: MODEL.bytes }, gated: true } },
     token: TOKEN,
   });
   const server = await serveApp();
   const app = shoal(server);
   await app.open();
   await app.useHub(hub.url, TOKEN);
-  await app.loadFromHub('someone/gated', 'count.gguf', MODEL.name);
+  await app.loadFromHub('someone/gated', MODEL.file, MODEL.name);
   await app.isReady(MODEL.name);
   await app.go('chat');
   await app.ask('Count, please.');

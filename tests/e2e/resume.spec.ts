@@ -16,8 +16,8 @@ import { test as base, expect } from './fixtures/test.ts';
 const LARGE = countingModel({ name: 'Large count', last: 20, vocabulary: 24 * 1024 });
 const SMALL = countingModel({ name: 'Small count', last: 20 });
 const REPOSITORIES = {
-  'someone/large': { files: { 'large.gguf': LARGE.bytes } },
-  'someone/small': { files: { 'small.gguf': SMALL.bytes } },
+  'someone/large': { files: { [LARGE.file]: LARGE.bytes } },
+  'someone/small': { files: { [SMALL.file]: SMALL.bytes } },
 };
 const KILL_TIMEOUT_MS = 60_000;
 
@@ -49,7 +49,7 @@ test('a download goes on where the browser was killed, and asks for no kept byte
   await before.open();
   await before.useHub(hub.url);
   await before.lookUp('someone/large');
-  await before.chooseFile('large.gguf');
+  await before.chooseFile(LARGE.file);
   await expect(before.row(LARGE.name)).toBeVisible();
   const header = await keptBytes(before.page);
 
@@ -87,7 +87,7 @@ test('a load that the page did not survive: nothing loads by itself, the budget 
   const before = new ShoalPage(await first.context.newPage(), server.origin);
   await before.open();
   await before.useHub(hub.url);
-  await before.loadFromHub('someone/small', 'small.gguf', SMALL.name);
+  await before.loadFromHub('someone/small', SMALL.file, SMALL.name);
   await before.isReady(SMALL.name);
   const budget = await budgetOf(before);
   await stallInLoad(before, hub);
@@ -131,7 +131,7 @@ test('a page that is reloaded in the middle of a download was not ended by the s
 /** Brings the page into the load of the large model, which then waits for the hub. */
 async function stallInLoad(app: ShoalPage, hub: HubServer): Promise<void> {
   await app.lookUp('someone/large');
-  await app.chooseFile('large.gguf');
+  await app.chooseFile(LARGE.file);
   await expect(app.row(LARGE.name)).toBeVisible();
   hub.faults = [{ on: 'cdn', stallAfter: 0, times: 9 }];
   await app.get(LARGE.name);

@@ -18,7 +18,7 @@ test('two windows that want one model at once fetch each byte of it once', async
 }) => {
   test.slow(); // two windows share the cores that a GPU of software takes
   const server = await serveApp();
-  const hub = await serveHub({ repositories: { 'someone/large': { files: { 'large.gguf': LARGE.bytes } } } });
+  const hub = await serveHub({ repositories: { 'someone/large': { files: { [LARGE.file]: LARGE.bytes } } } });
   const one = shoal(server, page);
   await one.open();
   await one.useHub(hub.url);
@@ -26,7 +26,7 @@ test('two windows that want one model at once fetch each byte of it once', async
   await two.open('models');
   for (const window of [one, two]) {
     await window.lookUp('someone/large');
-    await window.chooseFile('large.gguf');
+    await window.chooseFile(LARGE.file);
     await expect(window.row(LARGE.name)).toBeVisible();
   }
   await Promise.all([one.get(LARGE.name), two.get(LARGE.name)]);
@@ -56,14 +56,14 @@ test('the second window gets what the first left of the memory budget, and all o
   page,
 }) => {
   test.slow(); // two windows share the cores that a GPU of software takes
-  const server = await serveApp({ 'wide.gguf': WIDE.bytes });
+  const server = await serveApp({ [WIDE.file]: WIDE.bytes });
   const one = shoal(server, page);
   await one.open('settings/memory');
   await page.getByLabel('Models may take').fill(String(BUDGET_BYTES));
   await expect(page.locator('output[for=budget]')).toHaveText(roughBytes(BUDGET_BYTES));
   await one.go('models');
   await page.getByRole('button', { name: '16,384', exact: true }).click();
-  await one.loadFromServer('wide.gguf');
+  await one.loadFromServer(WIDE.file);
   await one.isReady(WIDE.name);
   await expect(one.row(WIDE.name)).toContainText('16,384 tokens');
 
