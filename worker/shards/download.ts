@@ -3,6 +3,7 @@ import type { ByteSource } from '../weights/types.ts';
 import type { BufferPool } from './buffers.ts';
 import type { GoodShard } from './cached.ts';
 import { shardLength } from './grid.ts';
+import type { Hash } from './hashing.ts';
 import { holdLock, type Locks, tryLock } from './locks.ts';
 import type { FileRecord, Records } from './records.ts';
 import { SHARD_BYTES } from './types.ts';
@@ -14,7 +15,7 @@ export interface DownloadContext {
   readonly records: Records;
   readonly locks: Locks;
   readonly pool: BufferPool;
-  readonly digest: (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
+  readonly hash: Hash;
   /** Called with the size of each piece that comes. */
   readonly onBytes?: (bytes: number) => void;
 }
@@ -182,12 +183,12 @@ class Pump {
   }
 
   async #write(shard: GoodShard): Promise<GoodShard> {
-    const { digest, file, records } = this.#context;
+    const { hash, file, records } = this.#context;
     const before = this.#written;
-    const sha256 = await digest(shard.bytes);
+    const { bytes, sha256 } = await hash(shard.bytes);
     await before; // Writes wait for each other in the database anyway, and each holds a copy.
-    await records.writeShard(file, shard.index, shard.bytes, sha256);
-    return shard;
+    await records.writeShard(file, shard.index, bytes, sha256);
+    return { index: shard.index, buffer: bytes.buffer, bytes };
   }
 }
 

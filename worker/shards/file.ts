@@ -4,6 +4,7 @@ import { BufferPool, type SpareBuffers } from './buffers.ts';
 import { type GoodShard, READS_IN_FLIGHT, readAhead } from './cached.ts';
 import { downloadRun } from './download.ts';
 import { bytesOf, shardCount, shardsBetween } from './grid.ts';
+import type { Hash } from './hashing.ts';
 import type { Locks } from './locks.ts';
 import { Meter } from './meter.ts';
 import { mib, requireRoom, type StorageFacts, storageFailure } from './quota.ts';
@@ -17,7 +18,7 @@ export interface FileContext {
   readonly locks: Locks;
   readonly storage: StorageFacts | undefined;
   readonly spares: SpareBuffers;
-  readonly digest: (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
+  readonly hash: Hash;
 }
 
 /** Buffers of a loop: those being read, and one with the consumer; a second comes from those. */

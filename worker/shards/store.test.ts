@@ -7,6 +7,7 @@ import type { FileIdentity } from '../weights/types.ts';
 import { BufferPool, SpareBuffers } from './buffers.ts';
 import { readCached } from './cached.ts';
 import { fileKey, shardCount } from './grid.ts';
+import { hashHere } from './hashing.ts';
 import { createMemoryLocks } from './locks.ts';
 import { Records } from './records.ts';
 import { createShardStore } from './store.ts';
@@ -40,10 +41,6 @@ async function readAll(file: CachedFile, indices = ALL, options: { signal?: Abor
 function expectRight(shard: Shard, bytes = BYTES) {
   const wanted = bytes.subarray(shard.offset, shard.offset + SHARD_BYTES);
   expect(Buffer.compare(shard.bytes, wanted), `shard ${shard.index}`).toBe(0);
-}
-
-function hashOf(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(Buffer.from(sha256(bytes), 'hex'));
 }
 
 async function damage(index: number, key = KEY) {
@@ -232,7 +229,7 @@ describe('damage', () => {
     await readAll(await (await createShardStore()).open(HUB_FILE, SIZE, new TestSource(BYTES)));
     const records = Records.open('shoal-shards');
     const pool = new BufferPool(new SpareBuffers(SHARD_BYTES, 0), 2);
-    const context = { key: KEY, size: SIZE, records, pool, signal, digest: async (bytes: Uint8Array) => hashOf(bytes) };
+    const context = { key: KEY, size: SIZE, records, pool, signal, hash: hashHere };
     const stale = new Uint8Array(32);
     const read = await readCached(context, 1, stale);
     expect(read.kind === 'good' && Buffer.compare(read.bytes, BYTES.subarray(SHARD_BYTES, 2 * SHARD_BYTES))).toBe(0);

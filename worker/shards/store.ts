@@ -3,6 +3,7 @@ import type { ByteSource, FileIdentity } from '../weights/types.ts';
 import { SpareBuffers } from './buffers.ts';
 import { READ_BUFFERS, StoredCachedFile } from './file.ts';
 import { bytesOf, fileKey, fileName, shardCount } from './grid.ts';
+import { createHash } from './hashing.ts';
 import { createMemoryLocks, type Locks } from './locks.ts';
 import { readEstimate, type StorageFacts, storageFailure } from './quota.ts';
 import { type FileRecord, Records } from './records.ts';
@@ -36,6 +37,7 @@ class IndexedDbStore implements ShardStore {
   readonly #records: Records;
   readonly #locks: Locks;
   readonly #storage: StorageFacts | undefined;
+  readonly #hash = createHash();
   readonly #spares = new SpareBuffers(SHARD_BYTES, READ_BUFFERS);
 
   constructor(records: Records, locks: Locks, storage: StorageFacts | undefined) {
@@ -67,7 +69,7 @@ class IndexedDbStore implements ShardStore {
       locks: this.#locks,
       storage: this.#storage,
       spares: this.#spares,
-      digest: sha256Of,
+      hash: this.#hash,
     };
     return new StoredCachedFile(context, file, source, originSha256 ?? source?.sha256?.toLowerCase());
   }
@@ -125,8 +127,4 @@ class IndexedDbStore implements ShardStore {
 
 function isConfirmed(file: FileRecord): boolean {
   return file.wholeSha256 !== undefined && file.wholeSha256 === file.originSha256;
-}
-
-async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
 }
