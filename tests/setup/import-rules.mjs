@@ -45,6 +45,8 @@ const RULES = {
     types: [...CONTRACTS, 'worker/models/', 'worker/weights/', 'worker/gpu/'],
     packages: [],
   },
+  'worker/mesh/wire/': { values: ['worker/mesh/types.ts'], types: CONTRACTS, packages: ['valibot'] },
+  'worker/mesh/link/': { values: ['worker/mesh/wire/', 'worker/mesh/types.ts', ERRORS], types: CONTRACTS, packages: [] },
   // the assembly of the above behind worker/api.ts
   'worker/': { values: ['worker/', 'shaders/'], packages: ['comlink', 'valibot', 'idb-keyval'] },
   'web/': {
@@ -53,6 +55,7 @@ const RULES = {
     packages: [
       'lit',
       'comlink',
+      'peerjs',
       'marked',
       'dompurify',
       'idb-keyval',
@@ -61,7 +64,23 @@ const RULES = {
       'virtual:pwa-register',
     ],
   },
-  'signaling/': { values: [], packages: ['node', 'vite'] },
+  'signaling/': {
+    // the pages on certificates look like the app
+    values: ['web/style/tokens.css'],
+    packages: [
+      'node',
+      'vite',
+      'peer',
+      'ws',
+      'express',
+      'turn-server',
+      'multicast-dns',
+      '@peculiar/x509',
+      '@peculiar/asn1-x509',
+      '@peculiar/asn1-schema',
+      'qr',
+    ],
+  },
   'tests/': { values: [''], packages: 'any' },
   'bench/': { values: [''], packages: 'any' },
 };
