@@ -46,7 +46,11 @@ const RULES = {
     packages: [],
   },
   'worker/mesh/wire/': { values: ['worker/mesh/types.ts'], types: CONTRACTS, packages: ['valibot'] },
-  'worker/mesh/link/': { values: ['worker/mesh/wire/', 'worker/mesh/types.ts', ERRORS], types: CONTRACTS, packages: [] },
+  'worker/mesh/link/': {
+    values: ['worker/mesh/wire/', 'worker/mesh/types.ts', ERRORS],
+    types: CONTRACTS,
+    packages: [],
+  },
   // the assembly of the above behind worker/api.ts
   'worker/': { values: ['worker/', 'shaders/'], packages: ['comlink', 'valibot', 'idb-keyval'] },
   'web/': {
