@@ -172,6 +172,8 @@ export interface GenerateRequest {
   /** Turns of one conversation share KV: the longest common prefix is not computed again. */
   readonly conversation: string;
   readonly turns: readonly ChatTurn[];
+  /** What was thought already of a last assistant turn that is to be continued; its content may be empty still. */
+  readonly begunReasoning?: string;
   readonly sampler: SamplerSettings;
   readonly maxTokens: number;
   readonly stopStrings: readonly string[];

@@ -1,6 +1,7 @@
 /** The page alone, over a stand-in worker: what a person sees and does, whatever computes behind it. */
 import AxeBuilder from '@axe-core/playwright';
 import { expect, type Page, test } from '@playwright/test';
+import { THOUGHT } from '../stand-in/answer-text.ts';
 import { serveStandIn } from '../stand-in/serve.mjs';
 
 const PHONE = { width: 375, height: 812 };
@@ -105,6 +106,17 @@ test.describe('models', () => {
     await expect(page.getByRole('alert')).toContainText('is not on the hub');
   });
 
+  test('a look-up that failed is tried again when it is asked for again', async ({ page }) => {
+    await open(page, '/#/models');
+    await page.getByRole('searchbox').fill('owner/late');
+    const lookUp = page.getByRole('button', { name: 'Look up' });
+    await lookUp.click();
+    await expect(page.getByRole('alert')).toContainText('The hub has trouble (503).');
+    await lookUp.click();
+    await expect(page.getByRole('button', { name: 'Choose model-Q4_K_M.gguf' })).toBeVisible();
+    await expect(page.getByRole('alert')).toHaveCount(0);
+  });
+
   test('a file that is no model is refused with its reason, a right one loads', async ({ page }) => {
     await open(page, '/?download=4000000000#/models');
     const picker = page.locator('input[type=file]');
@@ -204,6 +216,21 @@ test.describe('a conversation', () => {
     await expect(answers(page)).toHaveCount(1);
     const text = await answers(page).innerText();
     expect(text.split('The moon pulls on the sea').length).toBe(2);
+  });
+
+  test('a page that was reloaded in the middle of a thought goes on with it, nothing twice', async ({ page }) => {
+    await ready(page, '&rate=6');
+    await ask(page, 'Please think: why two tides?');
+    // what is thought is kept every two seconds
+    await expect(answers(page).locator('summary')).toContainText(/Thinking, [3-9]/);
+    const address = new URL(page.url());
+    address.searchParams.set('rate', '2000');
+    await page.goto(address.href);
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await finished(page);
+    await page.locator('details.think summary').click();
+    expect(await page.locator('details.think p').innerText()).toBe(THOUGHT.trim());
+    await expect(answers(page)).toContainText('Spring tides come with the new');
   });
 
   test('answers again on a branch, and both stay', async ({ page }) => {

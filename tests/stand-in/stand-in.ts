@@ -41,6 +41,7 @@ export class StandIn implements WorkerApi {
   #paused = false;
   #stops = new Set<string>();
   #faultsLeft: number;
+  #lookUps = 0;
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
@@ -79,6 +80,7 @@ export class StandIn implements WorkerApi {
 
   async hubFiles(repository: string): Promise<HubRepository> {
     this.#askHub();
+    if (repository.endsWith('/late') && this.#lookUps++ === 0) throw new RetryError('The hub has trouble (503).');
     if (repository.endsWith('/missing')) throw new ModelError(`${repository} is not on the hub. Check its name.`);
     const file = (quantization: string, bytes: number) => ({ file: `model-${quantization}.gguf`, bytes, quantization });
     return {
@@ -237,7 +239,8 @@ export class StandIn implements WorkerApi {
     const whole = question.startsWith('Say:') ? question.slice(4).trimStart() : LONG_ANSWER;
     const repeat = /^Say (\d+) times/.exec(question)?.[1];
     const text = repeat ? LONG_ANSWER.repeat(Number(repeat)) : whole;
-    const thought = question.includes('think') && begun === '' ? THOUGHT : '';
+    const thinks = question.includes('think') && begun === '';
+    const thought = thinks ? THOUGHT.slice(request.begunReasoning?.length ?? 0) : '';
     return { thought, text: text.startsWith(begun) ? text.slice(begun.length) : text };
   }
 

@@ -140,6 +140,7 @@ export class Answers {
       id: crypto.randomUUID(),
       conversation: conversationId,
       turns: turnsFor(conversation, message),
+      ...(message.reasoning ? { begunReasoning: message.reasoning } : {}),
       sampler: { ...preferences.sampler, seed },
       maxTokens: this.#models.loaded.value?.contextTokens ?? preferences.contextTokens,
       stopStrings: [],
@@ -178,7 +179,9 @@ export class Answers {
   #keep(): void {
     this.#flush();
     const live = this.#live.value;
-    if (!live || live.text === this.#message(live.conversation, live.message)?.text) return;
+    if (!live) return;
+    const kept = this.#message(live.conversation, live.message);
+    if (live.text === kept?.text && live.reasoning === (kept.reasoning ?? '')) return;
     this.#chats.patch(live.conversation, live.message, { text: live.text, ...reasoningOf(live) });
   }
 

@@ -15,6 +15,19 @@ describe('an answer that is being written', () => {
     expect(writing).toMatchObject({ phase: 'writing', text: 'Yes', tokens: 3, firstTokenMs: 500, reasoningMs: 400 });
   });
 
+  it('that broke off in its thought goes on with it: nothing twice, the times together', () => {
+    const started = {
+      ...({ id: 'm', role: 'assistant', text: '', version: 1, createdAt: 0 } as const),
+      ...{ reasoning: 'Hm', reasoningMs: 700, reasoningTokens: 4 },
+    };
+    const live = takeEvent({ ...emptyLive('c', 'm', started), askedAt: 9000 }, text('m.', 'reasoning'), 9100);
+    expect(takeEvent(live, text(' Ah.', 'reasoning'), 9400)).toMatchObject({
+      reasoning: 'Hmm. Ah.',
+      reasoningMs: 1000,
+      reasoningTokens: 6,
+    });
+  });
+
   it('measures the speed over the last seconds, at a steady pace exactly', () => {
     let live = emptyLive('c', 'm', undefined);
     for (let at = 0; at <= 5000; at += 10) live = takeEvent(live, text('a'), at);

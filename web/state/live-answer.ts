@@ -38,7 +38,7 @@ export function emptyLive(conversation: string, message: string, started: Messag
     request: '',
     phase: 'queued',
     text: started?.text ?? '',
-    reasoning: started?.text ? (started.reasoning ?? '') : '',
+    reasoning: started?.reasoning ?? '',
     tokens: 0,
     reasoningTokens: started?.reasoningTokens ?? 0,
     reasoningMs: started?.reasoningMs ?? 0,
@@ -62,7 +62,7 @@ export function takeEvent(live: Live, event: GenerateEvent, now: number): Live {
   }
   const thinks = event.pieces.at(-1)?.kind === 'reasoning';
   if (event.pieces.some((piece) => piece.kind === 'reasoning')) {
-    thinkingSince ??= now;
+    thinkingSince ??= now - reasoningMs; // an answer that goes on has thought before
     reasoningTokens += event.tokens;
     reasoningMs = now - thinkingSince;
   }

@@ -1,4 +1,4 @@
-import { html, nothing, type TemplateResult } from 'lit';
+import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import type { HubFile, HubRepository, ModelSource } from '../../worker/api.ts';
 import type { App } from '../app.ts';
@@ -13,23 +13,24 @@ import { errorActions } from './error-actions.ts';
 @customElement('hub-files')
 export class HubFiles extends View {
   @property({ attribute: false }) app!: App;
-  @property({ attribute: false }) repository = '';
+  /** Each new one is looked up, the same repository again too. */
+  @property({ attribute: false }) wanted!: { readonly repository: string };
   @state() private found: HubRepository | undefined;
   @state() private failure: ShoalError | undefined;
-  #asked = '';
+  #asked: object | undefined;
 
   protected watched() {
     return [];
   }
 
-  protected override willUpdate(): void {
-    if (this.#asked !== this.repository) void this.#ask();
+  protected override willUpdate(changed: PropertyValues): void {
+    if (changed.has('wanted')) void this.#ask();
   }
 
   protected override render() {
     return html`<section aria-labelledby="hubfiles">
       <div class="grouphead">
-        <h2 id="hubfiles">${words.files(this.repository)}</h2>
+        <h2 id="hubfiles">${words.files(this.wanted.repository)}</h2>
         ${button(words.back, () => this.dispatchEvent(new Event('back')), { kind: 'bare' })}
       </div>
       ${this.#content()}
@@ -80,15 +81,15 @@ export class HubFiles extends View {
   }
 
   async #ask(): Promise<void> {
-    const repository = this.repository;
-    this.#asked = repository;
+    const { wanted } = this;
+    this.#asked = wanted;
     this.found = undefined;
     this.failure = undefined;
     try {
-      const found = await this.app.models.hubFiles(repository);
-      if (this.#asked === repository) this.found = found;
+      const found = await this.app.models.hubFiles(wanted.repository);
+      if (this.#asked === wanted) this.found = found;
     } catch (error) {
-      if (this.#asked === repository) this.failure = fromAny(error);
+      if (this.#asked === wanted) this.failure = fromAny(error);
     }
   }
 }

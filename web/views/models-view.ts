@@ -68,7 +68,7 @@ export class ModelsView extends View {
           ${this.#tools()}
         </div>
         ${interruptedLine(this.app)} ${hubLine(this.app)} ${this.#brought()}
-        ${this.wanted?.kind === 'hub' ? this.#hubFiles(this.wanted.repository) : this.#lists()}
+        ${this.wanted?.kind === 'hub' ? this.#hubFiles(this.wanted) : this.#lists()}
       </main>`;
   }
 
@@ -129,10 +129,10 @@ export class ModelsView extends View {
     return loadingKey(loading.value) === key || loaded.value?.summary.key === key;
   }
 
-  #hubFiles(repository: string): TemplateResult {
+  #hubFiles(wanted: { readonly repository: string }): TemplateResult {
     return html`<hub-files
       .app=${this.app}
-      .repository=${repository}
+      .wanted=${wanted}
       @chosen=${(event: CustomEvent<{ source: ModelSource; name: string }>) => {
         this.wanted = undefined;
         this.typed = '';

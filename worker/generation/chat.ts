@@ -14,20 +14,13 @@ import {
   type TextPiece,
   type Tokenizer,
 } from '../text/index.ts';
+import { continuedTokens, type LastAnswer } from './continued.ts';
 import type { Engine } from './engine.ts';
 
 /** An answer is not begun with less room than this. */
 const LEAST_ANSWER_TOKENS = 16;
 /** When the oldest turns are dropped, this share of the context is left for the answer. */
 const ROOM_SHARE = 0.25;
-
-/** What was said last in a conversation, token by token: a continued answer goes on from exactly these. */
-export interface LastAnswer {
-  /** The model that said it: tokens mean nothing to another. */
-  readonly model: string;
-  readonly text: string;
-  readonly tokens: readonly number[];
-}
 
 export interface ChatModel {
   /** The key that the model's file is kept under. */
@@ -59,10 +52,13 @@ export async function answer(
   signal: AbortSignal,
 ): Promise<GenerateResult> {
   const { engine, tokenizer } = model;
-  const begun = request.turns.at(-1)?.role === 'assistant' ? request.turns.at(-1)?.content : undefined;
+  const lastTurn = request.turns.at(-1);
+  const begun = lastTurn?.role === 'assistant' ? lastTurn.content : undefined;
   const turns = begun === undefined ? [...request.turns] : request.turns.slice(0, -1);
   let prompt = await makePrompt(model, turns, onEvent, signal);
-  const begunTokens = begun === undefined ? [] : continued(model, request.conversation, begun, prompt.opensReasoning);
+  const last = model.lastAnswers.get(request.conversation);
+  const broken = { reasoning: request.begunReasoning ?? '', text: begun ?? '' };
+  const begunTokens = begun === undefined ? [] : continuedTokens(model, last, broken, prompt.opensReasoning);
   let droppedTurns = 0;
   const taken = () => prompt.tokens.length + begunTokens.length;
   if (taken() + LEAST_ANSWER_TOKENS > engine.contextTokens) {
@@ -81,7 +77,14 @@ export async function answer(
     startsInReasoning: prompt.opensReasoning,
   });
   const answerTokens = [...begunTokens];
-  let text = begunTokens.map((token) => spoken(stream.push(token).pieces)).join('');
+  const begunPieces = begunTokens.flatMap((token) => stream.push(token).pieces);
+  let text = written(begunPieces, 'answer');
+  let reasoning = written(begunPieces, 'reasoning');
+  const keep = (pieces: readonly TextPiece[]) => {
+    text += written(pieces, 'answer');
+    reasoning += written(pieces, 'reasoning');
+    model.lastAnswers.set(request.conversation, { model: model.key, reasoning, text, tokens: answerTokens });
+  };
   let stoppedByText = false;
   const totalTokens = taken();
   onEvent({ kind: 'queued' });
@@ -96,8 +99,7 @@ export async function answer(
     onToken: (sampled) => {
       const { pieces, stopped } = stream.push(sampled.token);
       if (!tokenizer.endTokens.has(sampled.token)) answerTokens.push(sampled.token);
-      text += spoken(pieces);
-      model.lastAnswers.set(request.conversation, { model: model.key, text, tokens: answerTokens });
+      keep(pieces);
       stoppedByText = stopped && !tokenizer.endTokens.has(sampled.token);
       onEvent({ kind: 'text', pieces, tokens: 1, ...logProbs(tokenizer, request, sampled) });
       return stopped;
@@ -105,8 +107,7 @@ export async function answer(
   });
   const rest = stream.finish();
   if (rest.length > 0) onEvent({ kind: 'text', pieces: rest, tokens: 0 });
-  text += spoken(rest);
-  model.lastAnswers.set(request.conversation, { model: model.key, text, tokens: answerTokens });
+  keep(rest);
   const hitContext =
     run.finish === 'context-full' || (run.finish === 'max-tokens' && run.answerTokens < request.maxTokens);
   return {
@@ -156,16 +157,6 @@ async function makePrompt(
   return { tokens: [...encodePrompt(tokenizer, text)], stopStrings: fallbackStopStrings(style), opensReasoning: false };
 }
 
-/** Tokens of an answer that goes on: those that were sampled, where it is still the same text of the same model. */
-function continued(model: ChatModel, conversation: string, begun: string, opensReasoning: boolean): readonly number[] {
-  const last = model.lastAnswers.get(conversation);
-  if (last !== undefined && last.model === model.key && last.text === begun) return [...last.tokens];
-  if (begun === '') return [];
-  // the text is the answer without its reasoning
-  const text = opensReasoning ? `</think>\n\n${begun}` : begun;
-  return [...model.tokenizer.encode(text, { addSpecial: false, parseSpecial: opensReasoning })];
-}
-
 /** Takes out the oldest turn that is not the system's, with the answers that followed; the last question stays. */
 function dropOldest(turns: ChatTurn[]): number {
   const first = turns.findIndex(({ role }) => role !== 'system');
@@ -189,8 +180,8 @@ function contextFull(neededTokens: number, contextTokens: number): PersonError {
   );
 }
 
-function spoken(pieces: readonly TextPiece[]): string {
-  return pieces.map(({ kind, text }) => (kind === 'answer' ? text : '')).join('');
+function written(pieces: readonly TextPiece[], wanted: TextPiece['kind']): string {
+  return pieces.map(({ kind, text }) => (kind === wanted ? text : '')).join('');
 }
 
 function logProbs(

@@ -17,7 +17,8 @@ import type {
   WorkerEvent,
 } from '../api.ts';
 import { CancelledError, type DeviceError, InternalError, PersonError } from '../errors.ts';
-import { answer, type ChatModel, type LastAnswer } from '../generation/chat.ts';
+import { answer, type ChatModel } from '../generation/chat.ts';
+import type { LastAnswer } from '../generation/continued.ts';
 import { Engine } from '../generation/engine.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { KERNEL_SIZES } from '../models/kernel-sizes.ts';
