@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
-import { CONTROL_VERSION, type ControlDrop, controlCodec, linkSchemas, MAX_CONTROL_BYTES } from './control.ts';
+import { CONTROL_VERSION, type ControlDrop, controlCodec, LINK_SCHEMAS, MAX_CONTROL_BYTES } from './control.ts';
 
-const codec = controlCodec({
-  ...linkSchemas,
-  note: v.strictObject({ text: v.string(), count: v.optional(v.number()) }),
-});
+const codec = controlCodec([
+  ...LINK_SCHEMAS,
+  v.strictObject({ kind: v.literal('note'), text: v.string(), count: v.optional(v.number()) }),
+]);
 
 function dropOf(data: unknown): ControlDrop | undefined {
   const read = codec.decode(data);
@@ -40,6 +40,10 @@ describe('control messages', () => {
     expect(dropOf(text({ kind: '__proto__' }))).toBe('kind');
     expect(dropOf(text({ text: 1 }))).toBe('schema');
     expect(dropOf(text({ more: 1 }))).toBe('schema');
+  });
+
+  test('two schemas of one kind are a fault', () => {
+    expect(() => controlCodec([...LINK_SCHEMAS, ...LINK_SCHEMAS])).toThrow(/same kind/);
   });
 
   test('the limit is of bytes, not of characters', () => {

@@ -6,28 +6,26 @@ const OLDEST_CONTROL_VERSION = 1;
 /** Of one message, as UTF-8. */
 export const MAX_CONTROL_BYTES = 64 * 1024;
 
-/** What a message of each kind looks like; the schemas name no `kind` of their own. */
-export type ControlSchemas = Readonly<Record<string, v.GenericSchema<unknown, object>>>;
-
-/** A message as code has it: its kind and the fields of that kind's schema. */
-export type ControlMessage<S extends ControlSchemas> = {
-  readonly [Kind in keyof S & string]: { readonly kind: Kind } & v.InferOutput<S[Kind]>;
-}[keyof S & string];
+/** A schema of one kind of message: a strict object whose `kind` is a literal. */
+export type ControlSchema = v.GenericSchema<unknown, { readonly kind: string }> & {
+  readonly entries: { readonly kind: { readonly literal: string } };
+};
 
 export type ControlDrop = 'not-text' | 'too-large' | 'not-json' | 'version' | 'kind' | 'schema';
 
-export interface ControlCodec<Message> {
+export interface ControlCodec<Message extends { readonly kind: string }> {
   /** Throws for a message of more than 64 KiB: whoever makes it has to split it. */
   encode(message: Message): string;
   /** What arrived, validated, or why it is not read. Never throws. */
   decode(data: unknown): { readonly message: Message } | { readonly dropped: ControlDrop };
 }
 
-/** Messages of the link itself; rooms add theirs. */
-export const linkSchemas = {
-  /** The page goes, or is hidden where that suspends it; the link is lost at once. */
-  goodbye: v.strictObject({ reason: v.picklist(['gone', 'hidden']) }),
-} as const satisfies ControlSchemas;
+/** The page goes, or is hidden where that suspends it; the link is lost at once. */
+export const GoodbyeSchema = v.strictObject({ kind: v.literal('goodbye'), reason: v.picklist(['gone', 'hidden']) });
+export type Goodbye = v.InferOutput<typeof GoodbyeSchema>;
+
+/** Messages of the link itself; identity and room add theirs. */
+export const LINK_SCHEMAS = [GoodbyeSchema] as const;
 
 const envelope = v.looseObject({ v: v.pipe(v.number(), v.integer()), kind: v.string() });
 
@@ -35,8 +33,11 @@ const envelope = v.looseObject({ v: v.pipe(v.number(), v.integer()), kind: v.str
  * Reads and writes the messages of `schemas`: `{"v":1,"kind":…, fields}`. Each part of the mesh brings the schemas of its
  * messages; here they become one union, and nothing passes that none of them describes.
  */
-export function controlCodec<const S extends ControlSchemas>(schemas: S): ControlCodec<ControlMessage<S>> {
-  const kinds = new Map(Object.entries(schemas));
+export function controlCodec<const S extends readonly ControlSchema[]>(
+  schemas: S,
+): ControlCodec<v.InferOutput<S[number]>> {
+  const kinds = new Map(schemas.map((schema) => [schema.entries.kind.literal, schema]));
+  if (kinds.size < schemas.length) throw new TypeError('Two schemas name the same kind of control message.');
   return {
     encode(message) {
       const text = JSON.stringify({ v: CONTROL_VERSION, ...message });
@@ -56,13 +57,13 @@ export function controlCodec<const S extends ControlSchemas>(schemas: S): Contro
       }
       const outer = v.safeParse(envelope, json);
       if (!outer.success) return { dropped: 'schema' };
-      const { v: version, kind, ...fields } = outer.output;
+      const { v: version, ...fields } = outer.output;
       if (version < OLDEST_CONTROL_VERSION || version > CONTROL_VERSION) return { dropped: 'version' };
-      const schema = kinds.get(kind);
+      const schema = kinds.get(fields.kind);
       if (!schema) return { dropped: 'kind' };
       const inner = v.safeParse(schema, fields);
       if (!inner.success) return { dropped: 'schema' };
-      return { message: { kind, ...inner.output } as ControlMessage<S> };
+      return { message: inner.output as v.InferOutput<S[number]> };
     },
   };
 }
