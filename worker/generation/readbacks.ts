@@ -3,13 +3,11 @@ import { InternalError } from '../errors.ts';
 /** A ring of buffers through which the CPU reads results late, in the order of the steps. */
 export class Readbacks {
   readonly #idle: GPUBuffer[];
-  readonly #bytes: number;
   #last: Promise<unknown> = Promise.resolve();
 
-  /** @param buffers MAP_READ | COPY_DST, each of at least `bytes` */
-  constructor(buffers: readonly GPUBuffer[], bytes: number) {
+  /** @param buffers MAP_READ | COPY_DST, each as large as what is read */
+  constructor(buffers: readonly GPUBuffer[]) {
     this.#idle = [...buffers];
-    this.#bytes = bytes;
   }
 
   /** False when every buffer waits for the CPU. */
@@ -18,22 +16,22 @@ export class Readbacks {
   }
 
   /**
-   * Encodes the copy of `source` and gives a function to call after the submit: it resolves with the bytes, never
-   * before those of earlier steps. The bytes are a copy.
+   * Encodes the copy of the first `bytes` of `source` and gives a function to call after the submit: it resolves with
+   * them, never before those of earlier steps. They are a copy.
    */
-  copy(encoder: GPUCommandEncoder, source: GPUBuffer): () => Promise<Uint32Array> {
+  copy(encoder: GPUCommandEncoder, source: GPUBuffer, bytes: number): () => Promise<ArrayBuffer> {
     const buffer = this.#idle.pop();
     if (buffer === undefined) throw new InternalError('More steps were encoded than results can wait.');
-    encoder.copyBufferToBuffer(source, 0, buffer, 0, this.#bytes);
+    encoder.copyBufferToBuffer(source, 0, buffer, 0, bytes);
     return () => {
       const earlier = this.#last;
-      const mapped = buffer.mapAsync(GPUMapMode.READ, 0, this.#bytes);
+      const mapped = buffer.mapAsync(GPUMapMode.READ, 0, bytes);
       const result = earlier.then(async () => {
         await mapped;
-        const words = new Uint32Array(buffer.getMappedRange(0, this.#bytes).slice(0));
+        const read = buffer.getMappedRange(0, bytes).slice(0);
         buffer.unmap();
         this.#idle.push(buffer);
-        return words;
+        return read;
       });
       this.#last = result.catch(() => {});
       mapped.catch(() => {}); // awaited above, in order

@@ -59,7 +59,7 @@ export type StageBuffer =
   | 'results'
   | 'readback';
 
-/** Copies of sampled tokens that may wait to be read by the CPU. */
+/** Copies of sampled tokens, or hidden states, that may wait to be read by the CPU. */
 export const READBACKS = 4;
 
 /** Everything that a stage allocates, to the byte. The fit display, the budget and the allocator all use this. */
@@ -128,6 +128,8 @@ export function planStage(
       { name: 'results', bytes: sizes.samplerResultBytes(maxLogitRows) },
       { name: 'readback', bytes: READBACKS * sizes.samplerResultBytes(maxLogitRows) },
     );
+  } else {
+    buffers.push({ name: 'readback', bytes: READBACKS * maxRows * hidden * 4 });
   }
   const kvBytes = kvLayerBytes * 2 * blocks.length;
   const scratchBytes = buffers.reduce((sum, { bytes }) => sum + bytes, 0);
