@@ -4,7 +4,8 @@ export const MAX_CHUNK_ROWS = 256;
 
 /** No chunk of a prompt should hold the GPU longer: Windows and iOS end the device, and the desktop freezes. */
 const CHUNK_MS = 100;
-const FIRST_CHUNK_ROWS = 32;
+/** Of a first prompt, before the rate is known. */
+export const FIRST_CHUNK_ROWS = 32;
 const LEAST_CHUNK_ROWS = 16;
 /** Weight of a new measurement. */
 const BLEND = 0.5;

@@ -1,6 +1,6 @@
 import type { LoadEvent } from '../api.ts';
 import { MemoryError } from '../errors.ts';
-import { MAX_CHUNK_ROWS, ROW_BUCKETS } from '../generation/chunks.ts';
+import { MAX_CHUNK_ROWS } from '../generation/chunks.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { KERNEL_SIZES } from '../models/kernel-sizes.ts';
 import { loadStage } from '../models/load.ts';
@@ -11,6 +11,7 @@ import type { StageShape } from '../planner/memory.ts';
 import { chatTemplate, createTokenizer, type Tokenizer } from '../text/index.ts';
 import type { MemoryClaims } from './memory-claims.ts';
 import type { OpenedModel } from './model-files.ts';
+import { preparePrograms } from './prepare-programs.ts';
 import { TransferRate } from './transfer-rate.ts';
 
 /** Conversations that keep keys and values at once; they share the pages of one full context. */
@@ -21,6 +22,8 @@ export interface LoadedParts {
   readonly shape: StageShape;
   readonly tokenizer: Tokenizer;
   readonly template: string | undefined;
+  /** Ends what still compiles behind; before the stage is freed. */
+  readonly stopPreparing: () => void;
 }
 
 export interface LoadModelOptions {
@@ -38,7 +41,8 @@ export function stageShape(contextTokens: number, storage: 'f16' | 'f32'): Stage
 
 /**
  * Loads a whole model as one stage: memory claimed among the windows of this device, weights streamed through the
- * cache, pipelines compiled meanwhile. Throws MemoryError with the figures when it does not fit.
+ * cache, pipelines compiled meanwhile: it is ready when those of a first answer are. Throws MemoryError with the
+ * figures when it does not fit.
  */
 export async function loadModel(options: LoadModelOptions): Promise<LoadedParts> {
   const { opened, contextTokens, gpu, claims, signal, onEvent } = options;
@@ -67,6 +71,8 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedParts>
   const rate = new TransferRate();
   let layersDone = 0;
   let prepared: Promise<void> = Promise.resolve();
+  const preparing = new AbortController();
+  const mayPrepare = AbortSignal.any([signal, preparing.signal]);
   const stage = await loadStage({
     gpu,
     spec,
@@ -85,40 +91,26 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedParts>
       layersDone = layers;
     },
     onAllocated: (allocated) => {
-      prepared = preparePrograms(allocated, shape.maxLogitRows, signal, onEvent);
+      prepared = preparePrograms(allocated, shape.maxLogitRows, mayPrepare, (pipelinesDone, pipelinesTotal) =>
+        onEvent({ kind: 'preparing', pipelinesDone, pipelinesTotal }),
+      );
       prepared.catch(() => {}); // awaited below
     },
+  }).catch((error: unknown) => {
+    preparing.abort();
+    throw error;
   });
   try {
     // what came is the published file, or it is not used ('incomplete': it has parts that no tensor needs)
     await file.verifyWhole(signal);
     await prepared;
     signal.throwIfAborted();
-    return { stage, shape, tokenizer, template: chatTemplate(checkpoint.metadata) };
+    const template = chatTemplate(checkpoint.metadata);
+    return { stage, shape, tokenizer, template, stopPreparing: () => preparing.abort() };
   } catch (error) {
+    preparing.abort();
     stage.free();
     throw error;
-  }
-}
-
-/** Compiles the programs that a conversation needs, the first answer's first. */
-async function preparePrograms(
-  stage: Stage,
-  maxLogitRows: number,
-  signal: AbortSignal,
-  onEvent: (event: LoadEvent) => void,
-): Promise<void> {
-  const prompts = ROW_BUCKETS.filter((rows) => rows > 1).flatMap((rows) => [[rows, 1] as const, [rows, 0] as const]);
-  const decodes = ROW_BUCKETS.filter((rows) => rows <= maxLogitRows).map((rows) => [rows, rows] as const);
-  const programs = [...decodes, ...prompts];
-  let pipelinesDone = 0;
-  const tell = () => onEvent({ kind: 'preparing', pipelinesDone, pipelinesTotal: programs.length });
-  tell();
-  for (const [rows, logitRows] of programs) {
-    signal.throwIfAborted();
-    await stage.prepare(rows, logitRows);
-    pipelinesDone++;
-    tell();
   }
 }
 

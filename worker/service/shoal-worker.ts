@@ -289,6 +289,7 @@ export class ShoalWorker implements WorkerApi {
     if (active === undefined) return;
     this.#active = undefined;
     active.engine.close(why);
+    active.parts.stopPreparing();
     active.parts.stage.free();
     active.gpu.close();
     await this.#here.claims.release();
