@@ -2,6 +2,7 @@ import { html, nothing, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
 import type { CatalogueEntry, DeviceReport, ServerModel } from '../../worker/api.ts';
 import type { App } from '../app.ts';
+import { freeEstimate } from '../state/free-estimate.ts';
 import type { Wanted } from '../state/models.ts';
 import { suggest } from '../state/suggest.ts';
 import { bytes, count, roughBytes } from '../ui/format.ts';
@@ -80,11 +81,13 @@ export class FirstView extends View {
     const software = report.compute === 'software-gpu';
     const gpu = none ? words.gpuNone : software ? words.software : gpuName(report) || words.gpuUnnamed;
     const gpuNote = none ? words.gpuNoneNote : software ? words.softwareNote : words.gpuNote(report.f16);
-    const free = storage ? roughBytes(Math.max(0, storage.quotaBytes - storage.usedBytes)) : words.diskUnknown;
+    const estimate = freeEstimate(storage);
+    const free = estimate === undefined ? words.diskUnknown : roughBytes(estimate);
+    const freeNote = estimate === undefined ? words.diskUnknownNote : words.diskNote;
     return html`<div class="between"><h2>${words.can}</h2><span class="note">${words.reported}</span></div>
       <dl class="facts">
         ${none ? nothing : fact(words.memory, roughBytes(report.budgetBytes), words.memoryNote)} ${fact(words.gpu, gpu, gpuNote)}
-        ${fact(words.disk, free, words.diskNote)}
+        ${fact(words.disk, free, freeNote)}
         ${none ? nothing : fact(words.binding, roughBytes(report.maxBindingBytes), words.bindingNote)}
       </dl>`;
   }

@@ -3,6 +3,7 @@ import { customElement, property, state } from 'lit/decorators.js';
 import type { CatalogueEntry, ModelSource, ModelSummary, StoredFile } from '../../worker/api.ts';
 import type { App } from '../app.ts';
 import { fromAny, type ShoalError } from '../state/errors.ts';
+import { freeEstimate } from '../state/free-estimate.ts';
 import { loadingKey } from '../state/models.ts';
 import { CONTEXT_CHOICES } from '../state/preferences.ts';
 import { count, roughBytes } from '../ui/format.ts';
@@ -219,7 +220,9 @@ export class ModelsView extends View {
   #storageWords(): string {
     const storage = this.app.device.storage.value;
     if (!storage) return '';
-    return words.used(roughBytes(storage.usedBytes), roughBytes(Math.max(0, storage.quotaBytes - storage.usedBytes)));
+    const used = roughBytes(storage.usedBytes);
+    const free = freeEstimate(storage);
+    return free === undefined ? words.used(used) : words.usedOf(used, roughBytes(free));
   }
 
   #matches(entry: CatalogueEntry): boolean {

@@ -21,7 +21,7 @@ export function storageSettings(app: App): TemplateResult {
   const { files, usedBytes, quotaBytes, persisted } = storage;
   const kept = files.reduce((sum, file) => sum + file.keptBytes, 0);
   return html`<div class="between wrap">
-      <span><b class="figure">${roughBytes(usedBytes)}</b> <span class="note">${words.ofQuota(roughBytes(quotaBytes))}</span></span>
+      <span><b class="figure">${roughBytes(usedBytes)}</b> <span class="note">${quotaBytes > 0 ? words.ofQuota(roughBytes(quotaBytes)) : words.used}</span></span>
       ${persisted ? state('ok', words.persisted) : state('warn', words.notPersisted)}
     </div>
     ${bar(app, files, quotaBytes)}

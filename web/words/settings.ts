@@ -7,7 +7,8 @@ export const settingsWords = {
   dark: 'Dark',
   storage: 'Storage',
   storageNote: 'Models and conversations are kept in this browser, on this device.',
-  ofQuota: (quota: string) => `of ${quota} that the browser allows`,
+  ofQuota: (quota: string) => `used; the browser’s estimate of what it allows is ${quota}`,
+  used: 'used',
   persisted: 'Kept when the disk is short',
   notPersisted: 'May be cleared when the disk is short',
   notPersistedNote:
