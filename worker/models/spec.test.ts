@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Checkpoint, GgufScalar, TensorInfo } from '../weights/types.ts';
+import { stringTable } from '../weights/string-table.ts';
+import type { Checkpoint, FormatName, GgufArray, GgufScalar, TensorInfo } from '../weights/types.ts';
 import { readModelSpec, stageTensors, wholeModel } from './spec.ts';
 
 type Shapes = Record<string, readonly [rows: number, cols: number]>;
@@ -34,13 +35,21 @@ const KEYS: Record<string, GgufScalar> = {
   'llama.rope.freq_base': 500_000,
 };
 
-function checkpoint(keys: Record<string, GgufScalar> = {}, shapes: Shapes = {}): Checkpoint {
+function checkpoint(keys: Record<string, GgufScalar | GgufArray> = {}, shapes: Shapes = {}): Checkpoint {
   const tensors = new Map<string, TensorInfo>();
   for (const [name, [rows, cols]] of Object.entries({ ...SHAPES, ...shapes })) {
     if (rows === 0) continue;
     tensors.set(name, { name, rows, cols, shape: [cols, rows], format: 'f32', offset: 0, bytes: rows * cols * 4 });
   }
   return { container: 'gguf', metadata: new Map(Object.entries({ ...KEYS, ...keys })), tensors, headerBytes: 0 };
+}
+
+/** The same with one tensor of another format. */
+function withFormat(name: string, format: FormatName, shapes: Shapes = {}): Checkpoint {
+  const { tensors, ...rest } = checkpoint({}, shapes);
+  const info = tensors.get(name);
+  if (info === undefined) throw new Error(`There is no ${name}.`);
+  return { ...rest, tensors: new Map([...tensors, [name, { ...info, format }]]) };
 }
 
 describe('a model spec', () => {
@@ -110,6 +119,32 @@ describe('a model spec', () => {
     ['an eps that is no number', { 'llama.attention.layer_norm_rms_epsilon': Number.NaN }, {}, /epsilon/],
   ] as const)('refuses %s by name', (_, keys, shapes, message) => {
     expect(() => readModelSpec(checkpoint(keys, shapes as unknown as Shapes))).toThrow(message);
+  });
+});
+
+describe('what only the bytes would show otherwise', () => {
+  const tokens = (count: number) => ({
+    'tokenizer.ggml.tokens': stringTable(Array.from({ length: count }, (_, i) => `t${i}`)),
+  });
+
+  it('a vocabulary that is not as long as the embedding is refused with both counts', () => {
+    expect(readModelSpec(checkpoint(tokens(100))).vocabulary).toBe(100);
+    expect(() => readModelSpec(checkpoint(tokens(99)))).toThrow(/99 tokens and token_embd\.weight 100 rows/);
+    expect(() => readModelSpec(checkpoint(tokens(101)))).toThrow(/101 tokens and token_embd\.weight 100 rows/);
+  });
+
+  it.each([
+    ['a norm', 'blk.0.attn_norm.weight', {}],
+    ['the last norm', 'output_norm.weight', {}],
+    ['a bias', 'blk.1.attn_k.bias', { 'blk.1.attn_k.bias': [1, 32] }],
+    ['rotary factors', 'rope_freqs.weight', { 'rope_freqs.weight': [1, 8] }],
+  ] as const)('%s that is quantized is refused by name', (_, name, shapes) => {
+    for (const format of ['f32', 'f16', 'bf16'] as const) readModelSpec(withFormat(name, format, shapes));
+    expect(() => readModelSpec(withFormat(name, 'q8_0', shapes))).toThrow(`${name} is q8_0`);
+  });
+
+  it('matrices may be quantized', () => {
+    expect(readModelSpec(withFormat('blk.0.attn_q.weight', 'q4_k')).blocks).toHaveLength(LAYERS);
   });
 });
 

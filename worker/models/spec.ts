@@ -1,5 +1,5 @@
 import { ModelError } from '../errors.ts';
-import type { Checkpoint, Metadata, TensorInfo } from '../weights/types.ts';
+import type { Checkpoint, FormatName, Metadata, TensorInfo } from '../weights/types.ts';
 
 /** A model as the engine sees it, whatever file it came from. Plain data; blocks are chosen by it. */
 export interface ModelSpec {
@@ -98,6 +98,12 @@ export function readModelSpec(checkpoint: Checkpoint): ModelSpec {
   const dims = optionalCount(metadata, key('rope.dimension_count'), headSize) ?? headSize;
   if (dims % 2 !== 0) throw new ModelError(`A rotation of ${dims} dimensions is not supported: it must be even.`);
   const embedding = tensor(tensors, 'token_embd.weight', hiddenSize, undefined);
+  const tokens = vocabularySize(metadata);
+  if (tokens !== undefined && tokens !== embedding.rows) {
+    throw new ModelError(
+      `The vocabulary has ${tokens} tokens and token_embd.weight ${embedding.rows} rows: this file does not belong together. Choose another.`,
+    );
+  }
   const normEps = number(metadata, key('attention.layer_norm_rms_epsilon'));
   if (normEps === undefined || !(normEps >= 0 && normEps < 1)) {
     throw new ModelError(`The model's header lacks ${key('attention.layer_norm_rms_epsilon')}, or it makes no sense.`);
@@ -123,9 +129,15 @@ export function readModelSpec(checkpoint: Checkpoint): ModelSpec {
     tiedHead: !tensors.has('output.weight'),
   };
   const used = new Set<string>();
-  for (const { name, rows, cols, optional } of stageTensors(spec, wholeModel(spec))) {
-    if (!optional || tensors.has(name)) tensor(tensors, name, cols, rows);
+  for (const { name, rows, cols, kind, optional } of stageTensors(spec, wholeModel(spec))) {
     used.add(name);
+    if (optional && !tensors.has(name)) continue;
+    const { format } = tensor(tensors, name, cols, rows);
+    if (kind === 'vector' && !isVectorFormat(format)) {
+      throw new ModelError(
+        `The tensor ${name} is ${format}; norms, biases and factors are expected as f32, f16 or bf16.`,
+      );
+    }
   }
   // llama.cpp refuses them too: without it the model would be another
   const unused = [...tensors.keys()].find((name) => !used.has(name));
@@ -240,7 +252,20 @@ export function stageTensors(spec: ModelSpec, range: StageRange): StageTensor[] 
   return list;
 }
 
+/** Norms, biases and rotary factors come unquantized. */
+export type VectorFormat = 'f32' | 'f16' | 'bf16';
+
+function isVectorFormat(format: FormatName): format is VectorFormat {
+  return format === 'f32' || format === 'f16' || format === 'bf16';
+}
+
 // ---------- reading keys ----------
+
+/** Tokens of the vocabulary in the header; undefined where it has none. */
+function vocabularySize(metadata: Metadata): number | undefined {
+  const tokens = metadata.get('tokenizer.ggml.tokens');
+  return typeof tokens === 'object' ? tokens.length : undefined;
+}
 
 function tensor(
   tensors: ReadonlyMap<string, TensorInfo>,
