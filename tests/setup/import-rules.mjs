@@ -51,6 +51,7 @@ const RULES = {
     types: CONTRACTS,
     packages: [],
   },
+  'worker/mesh/identity/': { values: [ERRORS], types: ['worker/mesh/types.ts'], packages: ['valibot', 'idb-keyval'] },
   // the assembly of the above behind worker/api.ts
   'worker/': { values: ['worker/', 'shaders/'], packages: ['comlink', 'valibot', 'idb-keyval'] },
   'web/': {

@@ -1,0 +1,120 @@
+import type { Roster, RosterEntry, Tombstone } from '../types.ts';
+import { type Bytes, canonical, concatenate, fromBase64url, toBase64url } from './bytes.ts';
+import { DEVICE_ID_BYTES, type DeviceKey, isKeyOf, verifySignature } from './device-key.ts';
+import { isName } from './names.ts';
+import { compareEntries, MAX_RANK, unite } from './roster.ts';
+
+type Unsigned<T> = Omit<T, 'signature'>;
+/** Checked signatures that are remembered; a full roster has about 200. */
+const MAX_REMEMBERED = 4096;
+
+export async function signEntry(key: DeviceKey, roomId: Bytes, entry: Unsigned<RosterEntry>): Promise<RosterEntry> {
+  return { ...entry, signature: await key.sign(entryBytes(roomId, entry)) };
+}
+
+export async function signTombstone(key: DeviceKey, roomId: Bytes, tombstone: Unsigned<Tombstone>): Promise<Tombstone> {
+  return { ...tombstone, signature: await key.sign(tombstoneBytes(roomId, tombstone)) };
+}
+
+export interface Taken {
+  readonly roster: Roster;
+  /** What was new to us of it, for passing on. */
+  readonly news: Pick<Roster, 'entries' | 'tombstones'>;
+  /** Entries and tombstones that were wrong, or that rest on some that we lack. */
+  readonly refused: number;
+}
+
+/** Takes what peers say of the roster in, if it is signed as it must be. One for each room. */
+export class Verifier {
+  readonly #roomId: Bytes;
+  readonly #remembered = new Map<string, Promise<boolean>>();
+
+  constructor(roomId: Bytes) {
+    this.#roomId = roomId;
+  }
+
+  /** Unites; leaves out what does not hold by itself. Shapes must have been validated. */
+  async takeIn(roster: Roster, incoming: Pick<Roster, 'entries' | 'tombstones'>): Promise<Taken> {
+    const known = new Set([...roster.entries, ...roster.tombstones].map(({ signature }) => signature));
+    let refused = 0;
+    let united = roster;
+    const news = { entries: [] as RosterEntry[], tombstones: [] as Tombstone[] };
+    for (const entry of [...incoming.entries].sort(compareEntries)) {
+      if (known.has(entry.signature) && united.entries.some((other) => isSame(other, entry))) continue;
+      if (await this.#isEntry(united, entry)) {
+        united = unite(united, { entries: [entry], tombstones: [] });
+        news.entries.push(entry);
+      } else refused++;
+    }
+    for (const tombstone of incoming.tombstones) {
+      if (known.has(tombstone.signature) && united.tombstones.some((other) => isSame(other, tombstone))) continue;
+      if (await this.#isTombstone(united, tombstone)) news.tombstones.push(tombstone);
+      else refused++;
+    }
+    united = unite(united, news);
+    const held = new Set<unknown>([...united.entries, ...united.tombstones]);
+    return {
+      roster: united,
+      news: {
+        entries: news.entries.filter((entry) => held.has(entry)),
+        tombstones: news.tombstones.filter((tombstone) => held.has(tombstone)),
+      },
+      refused,
+    };
+  }
+
+  async #isEntry(roster: Roster, entry: RosterEntry): Promise<boolean> {
+    const { device, publicKey, name, rank, by, signature } = entry;
+    if (!isName(name) || !Number.isInteger(rank) || rank < 0 || rank > MAX_RANK) return false;
+    if (!(await isKeyOf(device, publicKey))) return false;
+    const isMaker = device === roster.maker && by === roster.maker && rank === 0;
+    const signer = isMaker ? entry : roster.entries.find((other) => other.device === by && other.rank < rank);
+    return signer !== undefined && this.#isSigned(signer.publicKey, signature, entryBytes(this.#roomId, entry));
+  }
+
+  async #isTombstone(roster: Roster, tombstone: Tombstone): Promise<boolean> {
+    const { device, by, signature } = tombstone;
+    const signer = roster.entries.find((entry) => entry.device === by);
+    if (!signer || !roster.entries.some((entry) => entry.device === device)) return false;
+    return this.#isSigned(signer.publicKey, signature, tombstoneBytes(this.#roomId, tombstone));
+  }
+
+  #isSigned(publicKey: string, signature: string, bytes: Bytes): Promise<boolean> {
+    const content = `${publicKey} ${signature} ${toBase64url(bytes)}`;
+    const remembered = this.#remembered.get(content);
+    if (remembered) return remembered;
+    const checked = verifySignature(publicKey, signature, bytes);
+    this.#remembered.set(content, checked);
+    const oldest = this.#remembered.keys().next().value;
+    if (this.#remembered.size > MAX_REMEMBERED && oldest !== undefined) this.#remembered.delete(oldest);
+    return checked;
+  }
+}
+
+function entryBytes(roomId: Bytes, { device, publicKey, name, rank, by }: Unsigned<RosterEntry>): Bytes {
+  return canonical('shoal roster entry 1', roomId, raw(device), raw(publicKey), name, rank, raw(by));
+}
+
+function tombstoneBytes(roomId: Bytes, { device, by, keeps }: Unsigned<Tombstone>): Bytes {
+  return canonical('shoal tombstone 1', roomId, raw(device), raw(by), concatenate(...keeps.map(rawId)));
+}
+
+/** Texts that are no base64url have passed a schema that allows none: signing them would sign something else. */
+function raw(text: string): Bytes {
+  const bytes = fromBase64url(text);
+  if (!bytes) throw new TypeError('An id or key is not base64url.');
+  return bytes;
+}
+
+function rawId(id: string): Bytes {
+  const bytes = raw(id);
+  // joined without lengths, so that each must have the same
+  if (bytes.length !== DEVICE_ID_BYTES) throw new TypeError(`A device id is ${DEVICE_ID_BYTES} bytes.`);
+  return bytes;
+}
+
+function isSame<T extends RosterEntry | Tombstone>(one: T, other: T): boolean {
+  return JSON.stringify(one, fieldOrder) === JSON.stringify(other, fieldOrder);
+}
+
+const fieldOrder = ['device', 'publicKey', 'name', 'rank', 'by', 'keeps', 'signature'];
