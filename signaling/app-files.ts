@@ -32,7 +32,8 @@ export const CONTENT_SECURITY_POLICY = [
   "style-src-attr 'unsafe-inline'",
   "img-src 'self' data: blob:",
   "font-src 'self'",
-  "connect-src 'self' https: http: blob:",
+  // signaling may be on another origin than the app
+  "connect-src 'self' https: http: wss: ws: blob:",
   "object-src 'none'",
   "base-uri 'none'",
   "form-action 'none'",

@@ -2,15 +2,15 @@
 import path from 'node:path';
 
 /**
- * Vite's server with reloading, and the folder of models beside it.
+ * Vite's server with reloading, and the folder of models and signaling beside it.
  * @param {string} root
  * @param {typeof import('./server.ts')} server
- * @param {{ modelsFolder?: string, listedOrigins: string[] }} served
+ * @param {Omit<import('./server.ts').ServerOptions, 'port'>} served
  * @param {number} port
  */
 export async function serveForDevelopment(root, server, served, port) {
   const { createServer } = await import('vite');
-  const content = server.servedContent(served);
+  const content = await server.openContent(served);
   const vite = await createServer({
     configFile: path.join(root, 'vite.config.ts'),
     server: { host: 'localhost', port },
@@ -26,6 +26,10 @@ export async function serveForDevelopment(root, server, served, port) {
         },
       },
     ],
+  });
+  // Vite's own WebSocket has another path
+  vite.httpServer?.on('upgrade', (request, socket, head) => {
+    server.upgrade(content, /** @type {import('node:http').IncomingMessage} */ (request), socket, head);
   });
   await vite.listen();
   const address = vite.httpServer?.address();

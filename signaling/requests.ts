@@ -1,23 +1,28 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { admit } from './admission.ts';
+import type { Duplex } from 'node:stream';
+import { type AdmissionRules, admit } from './admission.ts';
 import { sendAppFile } from './app-files.ts';
 import { listModels, type ModelsFolder, sendModel } from './models-folder.ts';
+import { answerPreflight, say, sendJson } from './replies.ts';
+import { refuseUpgrade } from './rooms/peer-sockets.ts';
+import { SIGNALING_PATH, type Signaling } from './rooms/signaling.ts';
 import type { Starter } from './starter.ts';
 
 /** What the server serves, and to whom. */
-export interface ServedContent {
+export interface ServedContent extends AdmissionRules {
   /** The built app; absent where another server gives it (development). */
   readonly appFolder?: string;
   /** A folder of GGUF files. */
   readonly modelsFolder?: string;
-  /** Origins beside the app's own that may read models. */
-  readonly listedOrigins: readonly string[];
   readonly starter: Starter;
+  readonly signaling: Signaling;
 }
 
 const ALLOWED = 'GET, HEAD, OPTIONS';
-const READABLE_HEADERS = 'Accept-Ranges, Content-Length, Content-Range, ETag, Last-Modified';
+const READABLE_HEADERS = 'Accept-Ranges, Content-Length, Content-Range, ETag, Last-Modified, Retry-After';
 const SENDABLE_HEADERS = 'Range, If-Match, If-Range, If-None-Match';
+/** Asked for by the page that explains certificates, from another origin: that it answers at all is the answer. */
+export const PROBE_PATH = '/certificate-probe';
 
 /**
  * Answers one request.
@@ -31,7 +36,9 @@ export async function answer(
   const pathname = (request.url ?? '/').replace(/[?#].*$/, '');
   const isModel = pathname.startsWith('/models/');
   const isStarter = pathname === '/starter';
-  if (!content.appFolder && !isModel && !isStarter) return false;
+  const isSignaling = pathname.startsWith(SIGNALING_PATH);
+  const isProbe = pathname === PROBE_PATH;
+  if (!content.appFolder && !isModel && !isStarter && !isSignaling && !isProbe) return false;
 
   response.setHeader('X-Content-Type-Options', 'nosniff');
   response.setHeader('Referrer-Policy', 'no-referrer');
@@ -40,16 +47,18 @@ export async function answer(
   response.setHeader('Cross-Origin-Resource-Policy', 'same-origin');
   response.setHeader('Vary', 'Origin');
 
-  const admission = admit(request, content.listedOrigins);
+  if (isProbe) return answerProbe(response);
+  const admission = admit(request, content);
   if (admission.kind === 'refused') return say(response, admission.status, admission.reason);
   if (admission.kind === 'listed') {
-    if (!isModel) return say(response, 403, 'other origins may read models, nothing else');
+    if (!isModel && !isSignaling) return say(response, 403, 'other origins may read models and meet, nothing else');
     response.setHeader('Access-Control-Allow-Origin', admission.origin);
     response.setHeader('Access-Control-Expose-Headers', READABLE_HEADERS);
     response.setHeader('Cross-Origin-Resource-Policy', 'cross-origin');
   }
   if (isStarter) return answerStarter(content.starter, request, response, admission.origin !== undefined);
-  if (request.method === 'OPTIONS') return answerPreflight(request, response);
+  if (isSignaling) return content.signaling.answer(request, response, pathname);
+  if (request.method === 'OPTIONS') return answerPreflight(request, response, ALLOWED, SENDABLE_HEADERS);
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('Allow', ALLOWED);
     return say(response, 405, `${request.method} is not served here`);
@@ -57,6 +66,27 @@ export async function answer(
   if (isModel) return answerModels(content, request, response, pathname.slice('/models/'.length));
   if (content.appFolder && (await sendAppFile(request, response, content.appFolder, pathname))) return true;
   return say(response, 404, 'nothing here has this address');
+}
+
+/**
+ * Answers the request of a WebSocket.
+ * @returns false where the path is not one of the server's own
+ */
+export function upgrade(content: ServedContent, request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+  if (!(request.url ?? '').startsWith(SIGNALING_PATH)) return false;
+  const admission = admit(request, content);
+  if (admission.kind === 'refused') refuseUpgrade(socket, admission.status, admission.reason);
+  else if (!content.signaling.upgrade(request, socket, head))
+    refuseUpgrade(socket, 404, 'nothing here has this address');
+  return true;
+}
+
+function answerProbe(response: ServerResponse): boolean {
+  response.setHeader('Cross-Origin-Resource-Policy', 'cross-origin');
+  response.setHeader('Cache-Control', 'no-store');
+  response.writeHead(204);
+  response.end();
+  return true;
 }
 
 async function answerModels(
@@ -89,36 +119,4 @@ async function answerStarter(
   if (!hasOwnOrigin) return say(response, 403, "only the app's own page may ask for this");
   void starter.fetch();
   return sendJson(request, response, 202, await starter.state());
-}
-
-function answerPreflight(request: IncomingMessage, response: ServerResponse): boolean {
-  response.setHeader('Allow', ALLOWED);
-  response.setHeader('Access-Control-Allow-Methods', ALLOWED);
-  response.setHeader('Access-Control-Allow-Headers', SENDABLE_HEADERS);
-  response.setHeader('Access-Control-Max-Age', '600');
-  // a page of the internet that is listed reaches this machine only with this word
-  if (request.headers['access-control-request-private-network']) {
-    response.setHeader('Access-Control-Allow-Private-Network', 'true');
-  }
-  response.writeHead(204);
-  response.end();
-  return true;
-}
-
-function sendJson(request: IncomingMessage, response: ServerResponse, status: number, value: unknown): boolean {
-  const body = JSON.stringify(value);
-  response.setHeader('Content-Type', 'application/json; charset=utf-8');
-  response.setHeader('Cache-Control', 'no-store');
-  response.setHeader('Content-Length', Buffer.byteLength(body));
-  response.writeHead(status);
-  response.end(request.method === 'HEAD' ? undefined : body);
-  return true;
-}
-
-function say(response: ServerResponse, status: number, text: string): boolean {
-  response.setHeader('Content-Type', 'text/plain; charset=utf-8');
-  response.setHeader('Cache-Control', 'no-store');
-  response.writeHead(status);
-  response.end(`${text}\n`);
-  return true;
 }

@@ -30,6 +30,8 @@ async function start(options) {
   const served = {
     ...(options.models === undefined ? {} : { modelsFolder: options.models }),
     listedOrigins: options.origins,
+    roomLimits: options.limits,
+    ...(options.stunPort === 'off' ? {} : { stunPort: options.stunPort, stunPortMayMove: !options.stunPortWasGiven }),
   };
   /** @type {typeof import('./server.ts')} */
   const module = await import(pathToFileURL(built.server).href);

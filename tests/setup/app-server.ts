@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { ensureBuilt } from '../../signaling/build.mjs';
-import { type RunningServer, startServer } from '../../signaling/server.ts';
+import { type RunningServer, type ServerOptions, startServer } from '../../signaling/server.ts';
 import { repositoryFolder } from './cache.mjs';
 
 /**
@@ -10,7 +10,7 @@ import { repositoryFolder } from './cache.mjs';
  * empty and goes with the server.
  */
 export async function startApp(
-  options: { readonly modelsFolder?: string; readonly port?: number; readonly listedOrigins?: readonly string[] } = {},
+  options: Partial<Omit<ServerOptions, 'appFolder' | 'cacheFolder'>> = {},
 ): Promise<RunningServer> {
   const { app } = await ensureBuilt(repositoryFolder);
   const cacheFolder = await mkdtemp(path.join(os.tmpdir(), 'shoal-app-'));

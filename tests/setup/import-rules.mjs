@@ -47,8 +47,8 @@ const RULES = {
   },
   'worker/mesh/wire/': { values: ['worker/mesh/types.ts'], types: CONTRACTS, packages: ['valibot'] },
   'worker/mesh/link/': {
-    values: ['worker/mesh/wire/', 'worker/mesh/types.ts', ERRORS],
-    types: CONTRACTS,
+    values: ['worker/mesh/wire/', 'worker/mesh/identity/fingerprint.ts', 'worker/mesh/types.ts', ERRORS],
+    types: [...CONTRACTS, 'worker/mesh/identity/'],
     packages: [],
   },
   'worker/mesh/identity/': { values: [ERRORS], types: ['worker/mesh/types.ts'], packages: ['valibot', 'idb-keyval'] },

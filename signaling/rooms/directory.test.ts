@@ -1,0 +1,93 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Directory } from './directory.ts';
+import { DEFAULT_ROOM_LIMITS } from './limits.ts';
+import { Buckets, TokenBucket } from './token-bucket.ts';
+
+describe('the directory', () => {
+  it('lists who announced itself, to the others, until it leaves or falls silent', () => {
+    let now = 0;
+    const directory = new Directory({ ...DEFAULT_ROOM_LIMITS, entryMs: 100 }, () => now);
+    expect(directory.announce('room', 'a')).toEqual([]);
+    now = 60;
+    expect(directory.announce('room', 'b')).toEqual(['a']);
+    expect(directory.list('room')).toEqual(['a', 'b']);
+    now = 100;
+    expect(directory.list('room')).toEqual(['b']);
+    directory.leave('room', 'b');
+    expect(directory.size).toBe(0);
+  });
+
+  it('keeps its limits, and makes room by what has ended', () => {
+    let now = 0;
+    const limits = { ...DEFAULT_ROOM_LIMITS, rooms: 2, peersPerRoom: 2, roomsPerPeer: 2, entryMs: 100 };
+    const directory = new Directory(limits, () => now);
+    directory.announce('one', 'a');
+    directory.announce('one', 'b');
+    expect(directory.announce('one', 'c')).toBe('room-is-full');
+    expect(directory.announce('one', 'a')).toEqual(['b']);
+    directory.announce('two', 'a');
+    expect(directory.announce('three', 'c')).toBe('too-many-rooms');
+    expect(directory.announce('three', 'a')).toBe('too-many-rooms-of-this-peer');
+    now = 100;
+    expect(directory.announce('three', 'c')).toEqual([]);
+    expect(directory.size).toBe(1);
+  });
+
+  it('after any announcements and departures lists exactly who is there, and keeps nothing of who is not', () => {
+    const name = fc.constantFrom('a', 'b', 'c', 'd');
+    const step = fc.record({ what: fc.constantFrom('announce', 'leave', 'forget', 'wait'), room: name, peer: name });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        let now = 0;
+        const limits = { ...DEFAULT_ROOM_LIMITS, rooms: 3, peersPerRoom: 3, roomsPerPeer: 2, entryMs: 10 };
+        const directory = new Directory(limits, () => now);
+        const model = new Map<string, number>();
+        for (const { what, room, peer } of steps) {
+          if (what === 'wait') now += 4;
+          if (what === 'leave') directory.leave(room, peer);
+          if (what === 'forget') directory.forget(peer);
+          for (const [entry, end] of model) {
+            const gone =
+              (what === 'leave' && entry === `${room}/${peer}`) || (what === 'forget' && entry.endsWith(`/${peer}`));
+            if (end <= now || gone) model.delete(entry);
+          }
+          if (what === 'announce' && typeof directory.announce(room, peer) !== 'string') {
+            model.set(`${room}/${peer}`, now + 10);
+          }
+          for (const each of ['a', 'b', 'c', 'd']) {
+            const expected = [...model.keys()].filter((entry) => entry.startsWith(`${each}/`)).map((e) => e.slice(2));
+            expect([...directory.list(each)].sort()).toEqual(expected.sort());
+            expect(expected.length).toBeLessThanOrEqual(3);
+          }
+          expect(directory.size).toBeLessThanOrEqual(3);
+        }
+        now += 10;
+        directory.sweep();
+        expect(directory.size).toBe(0);
+      }),
+    );
+  });
+});
+
+describe('the allowance', () => {
+  it('is a burst, then a rate', () => {
+    const bucket = new TokenBucket(20, 3, 0);
+    expect([bucket.take(0), bucket.take(0), bucket.take(0), bucket.take(0)]).toEqual([true, true, true, false]);
+    expect(bucket.take(49)).toBe(false);
+    expect(bucket.take(51)).toBe(true);
+    expect(bucket.take(51)).toBe(false);
+    expect(bucket.isFull(1_000)).toBe(true);
+  });
+
+  it('is one for each address, and forgotten once it is full again', () => {
+    let now = 0;
+    const buckets = new Buckets(1, 1, () => now);
+    expect([buckets.take('a'), buckets.take('a'), buckets.take('b')]).toEqual([true, false, true]);
+    buckets.sweep();
+    expect(buckets.size).toBe(2);
+    now = 1_000;
+    buckets.sweep();
+    expect(buckets.size).toBe(0);
+  });
+});

@@ -1,0 +1,190 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import express from 'express';
+import { ExpressPeerServer } from 'peer';
+import { type RawData, type Server, WebSocket, WebSocketServer } from 'ws';
+import type { RoomLimits } from './limits.ts';
+import { TokenBucket } from './token-bucket.ts';
+
+/** Close codes: of RFC 6455, and one of the range left to applications. */
+const POLICY_VIOLATION = 1008;
+const GOING_AWAY = 1001;
+const OPENED_AGAIN = 4000;
+
+const PEER_ID = /^[\w-]{1,64}$/;
+const TOKEN = /^[\w.-]{1,64}$/;
+/** What a client of PeerJS sends; the rest of the protocol is said by the server alone. */
+const RELAYED_TYPES: ReadonlySet<unknown> = new Set(['OFFER', 'ANSWER', 'CANDIDATE', 'LEAVE']);
+/** A peer that does not read is dropped before what waits for it fills the memory. */
+const UNREAD_BYTES = 1024 * 1024;
+
+interface OpenPeer {
+  readonly token: string;
+  readonly socket: WebSocket;
+  readonly bucket: TokenBucket;
+}
+
+/** Sees each message before PeerServer does. */
+class GuardedSocket extends WebSocket {
+  guard: ((data: RawData) => boolean) | undefined;
+
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    if (event === 'message' && this.guard?.(args[0] as RawData) === false) return true;
+    return super.emit(event, ...args);
+  }
+}
+
+/**
+ * PeerServer, which introduces browsers to one another, within limits. It hands on what peers say and keeps nothing but
+ * who is connected, and for 5 s what was said to somebody who is not.
+ */
+export class PeerSockets {
+  readonly #limits: RoomLimits;
+  readonly #now: () => number;
+  readonly #onGone: (peer: string) => void;
+  readonly #peers = new Map<string, OpenPeer>();
+  readonly #upgrades: Server<typeof GuardedSocket>;
+  readonly #routes: express.Express;
+
+  /**
+   * @param mountPath where PeerServer's own paths begin, such as `/signaling`
+   * @param onGone a peer's last connection has closed
+   */
+  constructor(mountPath: string, limits: RoomLimits, now: () => number, onGone: (peer: string) => void) {
+    this.#limits = limits;
+    this.#now = now;
+    this.#onGone = onGone;
+    this.#upgrades = new WebSocketServer({
+      noServer: true,
+      maxPayload: limits.messageBytes,
+      WebSocket: GuardedSocket,
+      perMessageDeflate: false,
+    });
+    const peerServer = ExpressPeerServer(createServer(), {
+      path: '/',
+      allow_discovery: false,
+      concurrent_limit: limits.connections,
+      // who may ask is decided before a request comes here
+      corsOptions: { origin: false },
+      createWebSocketServer: () => this.#upgrades,
+    });
+    // a message that is too large, a broken frame: ws closes that connection by itself
+    peerServer.on('error', () => {});
+    this.#routes = express().disable('x-powered-by').use(mountPath, peerServer);
+  }
+
+  /** PeerServer's own requests: an id for who wants one. */
+  answer(request: IncomingMessage, response: ServerResponse): void {
+    this.#routes(request, response);
+  }
+
+  /** Opens a connection that asks as PeerJS does: `?key=peerjs&id=…&token=…`. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const query = new URL(request.url ?? '', 'http://peers').searchParams;
+    const id = query.get('id') ?? '';
+    const token = query.get('token') ?? '';
+    const { connections } = this.#limits;
+    if (!PEER_ID.test(id) || !TOKEN.test(token)) {
+      refuseUpgrade(socket, 400, 'id and token have 1 to 64 letters, digits, - or _');
+      return;
+    }
+    if (this.#upgrades.clients.size >= connections) {
+      refuseUpgrade(socket, 503, `${connections} connections are open, which is all this server takes`);
+      return;
+    }
+    this.#upgrades.handleUpgrade(request, socket, head, (opened) => {
+      if (this.holder(id, token) !== 'other') this.#register(id, token, opened);
+      this.#upgrades.emit('connection', opened, request);
+    });
+  }
+
+  /** Whether this id is connected, under this token or another's. */
+  holder(id: string, token: string): 'own' | 'other' | 'nobody' {
+    const peer = this.#peers.get(id);
+    if (!peer) return 'nobody';
+    return peer.token === token ? 'own' : 'other';
+  }
+
+  /** Counts a request of the peer like a message; false where it asks too often. */
+  take(id: string): boolean {
+    return this.#peers.get(id)?.bucket.take(this.#now()) ?? false;
+  }
+
+  get size(): number {
+    return this.#peers.size;
+  }
+
+  /** Closes every connection. PeerServer's own sweeps end with the process: it has no way to stop them. */
+  close(): void {
+    for (const client of this.#upgrades.clients) {
+      client.close(GOING_AWAY, 'the server stops');
+      client.terminate();
+    }
+  }
+
+  #register(id: string, token: string, socket: GuardedSocket): void {
+    const before = this.#peers.get(id);
+    const peer: OpenPeer = {
+      token,
+      socket,
+      // who connects again does not get a new allowance by it
+      bucket: before?.bucket ?? new TokenBucket(this.#limits.messagesPerSecond, this.#limits.messageBurst, this.#now()),
+    };
+    this.#peers.set(id, peer);
+    before?.socket.close(OPENED_AGAIN, 'this peer connected again');
+    socket.guard = (data) => this.#admit(peer, data);
+    socket.on('close', () => {
+      if (this.#peers.get(id) !== peer) return;
+      this.#peers.delete(id);
+      this.#onGone(id);
+    });
+  }
+
+  #admit(peer: OpenPeer, data: RawData): boolean {
+    // what was on its way when the connection was refused
+    if (peer.socket.readyState !== WebSocket.OPEN) return false;
+    if (!peer.bucket.take(this.#now())) {
+      const { messagesPerSecond, messageBurst } = this.#limits;
+      peer.socket.close(POLICY_VIOLATION, `more than ${messagesPerSecond} messages a second, ${messageBurst} at once`);
+      return false;
+    }
+    const message = parseMessage(data);
+    if (message === undefined) {
+      peer.socket.close(POLICY_VIOLATION, 'not a message of PeerJS');
+      return false;
+    }
+    const receiver = message.to === undefined ? undefined : this.#peers.get(message.to);
+    if (receiver && receiver.socket.bufferedAmount > UNREAD_BYTES) receiver.socket.terminate();
+    return true;
+  }
+}
+
+/** Answers an upgrade with an error and closes the connection. */
+export function refuseUpgrade(socket: Duplex, status: number, reason: string): void {
+  const text = `${reason}\n`;
+  socket.end(
+    [
+      `HTTP/1.1 ${status} Refused`,
+      'Connection: close',
+      'Content-Type: text/plain; charset=utf-8',
+      `Content-Length: ${Buffer.byteLength(text)}`,
+      '',
+      text,
+    ].join('\r\n'),
+  );
+}
+
+/** @returns whom a message of PeerJS is for, nobody where it is a heartbeat; undefined where it is no such message */
+function parseMessage(data: RawData): { readonly to?: string } | undefined {
+  let message: unknown;
+  try {
+    message = JSON.parse(data.toString());
+  } catch {
+    return undefined;
+  }
+  if (typeof message !== 'object' || message === null) return undefined;
+  const { type, dst } = message as { type?: unknown; dst?: unknown };
+  if (type === 'HEARTBEAT') return {};
+  if (!RELAYED_TYPES.has(type) || typeof dst !== 'string' || !PEER_ID.test(dst)) return undefined;
+  return { to: dst };
+}
