@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Engine } from '../../worker/generation/engine.ts';
+import { Pace } from '../../worker/generation/pace.ts';
 import type { TokenRequest } from '../../worker/generation/run.ts';
 import type { Gpu } from '../../worker/gpu/device.ts';
 import type { SamplerParameters } from '../../worker/gpu/sampler.ts';
@@ -165,6 +166,69 @@ describe.skipIf(reason !== '')(`the engine${reason}`, () => {
       maxTokens: 48 - said.length,
     });
     expect(tokenizer.decode([...said, ...rest.tokens]).startsWith(STORY)).toBe(true);
+    other.close();
+  });
+
+  it('reads a prompt in chunks and submits of any size to the same tokens, begins small, and remembers the pace', async () => {
+    await open();
+    const long = { tokens: Array.from({ length: 90 }, (_, i) => 300 + (i % 50)), maxTokens: 8 };
+    const whole = await ask('', long);
+    engine.close();
+    const { stage, shape } = await open();
+    const submit = gpu.device.queue.submit.bind(gpu.device.queue);
+    let submits = 0;
+    gpu.device.queue.submit = (buffers) => {
+      submits++;
+      return submit(buffers);
+    };
+    const pace = new Pace(false);
+    const read = async (conversation: string) => {
+      engine = new Engine(stage, shape.contextTokens, shape.slots, pace);
+      const chunks: number[] = [];
+      const before = submits;
+      const onPrefill = (doneTokens: number) => {
+        if (doneTokens > 0) chunks.push(doneTokens);
+      };
+      const { tokens } = await ask('', { ...long, conversation, onPrefill });
+      expect(tokens).toEqual(whole.tokens);
+      engine.close();
+      return { first: chunks[0], submits: submits - before, chunks: chunks.length };
+    };
+    try {
+      const first = await read('first');
+      expect(first.first).toBe(4);
+      expect(first.submits).toBeGreaterThanOrEqual(first.chunks + 3 + long.maxTokens - 1);
+      const rows = pace.rows;
+      expect(await read('second')).toMatchObject({ first: Math.min(rows, 90) });
+    } finally {
+      gpu.device.queue.submit = submit;
+    }
+  });
+
+  it('begins with fewer rows after the device was lost in a chunk of a prompt', async () => {
+    await open();
+    const pace = new Pace(false);
+    const lost = await openEnvironment('driver', 'f32');
+    const { stage, shape } = await openStage(lost, stories, { contextTokens: 256 });
+    const other = new Engine(stage, shape.contextTokens, shape.slots, pace);
+    const rows = pace.rows;
+    const submit = lost.device.queue.submit.bind(lost.device.queue);
+    lost.device.queue.submit = (buffers) => {
+      submit(buffers);
+      lost.device.destroy();
+    };
+    const { signal } = new AbortController();
+    const tokens = Array.from({ length: 90 }, () => 300);
+    const run = other.generate({
+      conversation: '',
+      tokens,
+      sampler: GREEDY,
+      maxTokens: 4,
+      signal,
+      onToken: () => false,
+    });
+    await expect(run).rejects.toMatchObject({ details: { reason: 'lost' } });
+    expect(pace.rows).toBeLessThan(rows);
     other.close();
   });
 

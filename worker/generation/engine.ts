@@ -1,14 +1,17 @@
-import { CancelledError, InternalError, PersonError } from '../errors.ts';
+import { CancelledError, DeviceError, InternalError, PersonError } from '../errors.ts';
 import { readResult } from '../gpu/sampler.ts';
 import type { StepRow } from '../gpu/step.ts';
 import type { Stage } from '../models/stage.ts';
-import { bucketFor, ChunkSizer } from './chunks.ts';
+import { bucketFor } from './chunks.ts';
+import { Pace } from './pace.ts';
 import { Run, type TokenRequest, type TokenRun, type Waiting } from './run.ts';
 import { type Slot, Slots } from './slots.ts';
 import { StepRunner } from './steps.ts';
 
 /** Room for so many tokens of an answer is taken before it begins; more as it grows. */
 const ANSWER_TOKENS = 256;
+/** A device that is lost so soon after a chunk of a prompt was lost for the chunk, as far as one can tell. */
+const LOST_AFTER_CHUNK_MS = 1000;
 
 /**
  * Several conversations on one stage that holds a whole model. Each step takes a row of every run that decodes, or a
@@ -23,17 +26,21 @@ export class Engine {
   readonly #waiting: Waiting[] = [];
   /** In the order in which they began. */
   #runs: readonly Run[] = [];
-  readonly #chunks = new ChunkSizer();
+  readonly #pace: Pace;
   readonly #contextTokens: number;
   #looping = false;
   #prefillLast = false;
+  /** When the last chunk of a prompt was done; infinite while one runs. */
+  #chunkEnd = Number.NEGATIVE_INFINITY;
   #wake: () => void = () => {};
   #ended: unknown;
   #closed = false;
 
-  constructor(stage: Stage, contextTokens: number, slots: number) {
+  /** @param pace what is known of this model's rate on this device; outlives the engine */
+  constructor(stage: Stage, contextTokens: number, slots: number, pace = new Pace(stage.gpu.software)) {
     this.#stage = stage;
-    this.#steps = new StepRunner(stage);
+    this.#pace = pace;
+    this.#steps = new StepRunner(stage, pace);
     const { pages } = stage.plan;
     this.#slots = new Slots({
       slots,
@@ -132,13 +139,15 @@ export class Engine {
   }
 
   async #prefill(run: Run): Promise<void> {
-    const count = Math.min(this.#chunks.rows, run.promptLeft);
+    const count = Math.min(this.#pace.rows, run.promptLeft);
     const isLast = count === run.promptLeft;
     await this.#steps.prepare(count, isLast ? 1 : 0);
     const begin = performance.now();
+    this.#chunkEnd = Number.POSITIVE_INFINITY;
     this.#submit(run.takeRows(count), isLast ? [run] : []);
     await this.#steps.idle();
-    this.#chunks.measured(bucketFor(count), performance.now() - begin);
+    this.#chunkEnd = performance.now();
+    if (this.#stage.gpu.failed === undefined) this.#pace.measured(bucketFor(count), this.#chunkEnd - begin);
     run.request.onPrefill?.(run.submitted, run.reusedTokens);
   }
 
@@ -247,6 +256,8 @@ export class Engine {
   #end(error: unknown): void {
     if (this.#ended !== undefined) return;
     this.#ended = error;
+    const isLost = error instanceof DeviceError && error.details.reason === 'lost';
+    if (isLost && performance.now() - this.#chunkEnd < LOST_AFTER_CHUNK_MS) this.#pace.lost();
     for (const run of this.#runs) run.fail(error);
     this.#runs = [];
     for (const waiting of this.#waiting.splice(0)) waiting.reject(error);

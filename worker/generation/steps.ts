@@ -4,15 +4,8 @@ import { MAX_LOGIT_ROWS, padded, STEP_WORDS, type StepRow, writeStep } from '../
 import type { Stage } from '../models/stage.ts';
 import { READBACKS } from '../planner/memory.ts';
 import { bucketFor } from './chunks.ts';
+import { Pace } from './pace.ts';
 import { Readbacks } from './readbacks.ts';
-
-/** A decode step that took longer is submitted in parts from then on: some systems end a device that is busy too long. */
-const SPLIT_MS = 1000;
-/** What a part should take, and the most parts. */
-const PART_MS = 250;
-const MOST_PARTS = 16;
-/** A step that seemed to take longer was not computing: the device slept. */
-const ASLEEP_MS = 20_000;
 
 interface StepOutput {
   readonly logitRows: number;
@@ -23,20 +16,21 @@ interface StepOutput {
 }
 
 /**
- * Runs steps of a stage: writes the small buffers, encodes the recorded program in one pass, submits once. A stage with
- * the head samples; one without gives hidden states; one without the embedding is given them.
+ * Runs steps of a stage: writes the small buffers, encodes the recorded program in one pass, submits once, or in as many
+ * parts as the pace says. A stage with the head samples; one without gives hidden states; one without the embedding is given them.
  */
 export class StepRunner {
   readonly #stage: Stage;
+  readonly #pace: Pace;
   readonly #words = new Uint32Array(STEP_WORDS);
   readonly #readbackBuffers: readonly GPUBuffer[];
   readonly #readbacks: Readbacks;
-  #parts = 1;
   #last: Promise<void> = Promise.resolve();
   #readAt = 0;
 
-  constructor(stage: Stage) {
+  constructor(stage: Stage, pace = new Pace(stage.gpu.software)) {
     this.#stage = stage;
+    this.#pace = pace;
     const { size } = stage.buffer(stage.range.head ? 'results' : 'hidden');
     this.#readbackBuffers = Array.from({ length: READBACKS }, (_, i) =>
       stage.gpu.ledger.buffer(`readback ${i}`, size, 'scratch', GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST),
@@ -59,9 +53,9 @@ export class StepRunner {
     await this.#stage.prepare(bucketFor(rows), logitRows === 0 ? 0 : bucketFor(logitRows));
   }
 
-  /** While steps are submitted in parts, one at a time. */
+  /** While decode steps are submitted in parts, one at a time. */
   async throttle(): Promise<void> {
-    if (this.#parts > 1) await this.#last;
+    if (this.#pace.decodeParts > 1) await this.#last;
   }
 
   setPages(slot: number, pages: readonly number[]): void {
@@ -119,7 +113,7 @@ export class StepRunner {
     gpu.device.queue.writeBuffer(this.#stage.buffer('step'), 0, this.#words);
     this.#writeHidden(rows.length, hidden);
     const program = this.#stage.program(bucket, logitRows === 0 ? 0 : bucketFor(logitRows));
-    const parts = isDecode ? this.#parts : 1;
+    const parts = isDecode ? this.#pace.decodeParts : this.#pace.parts(bucket);
     const perPart = Math.ceil(program.dispatches.length / parts);
     const begin = performance.now();
     let results: (() => Promise<ArrayBuffer>) | undefined;
@@ -133,7 +127,7 @@ export class StepRunner {
     }
     if (results === undefined) return undefined;
     const read = results();
-    if (isDecode && !gpu.software) this.#watch(read, begin);
+    if (isDecode) this.#watch(read, begin);
     return read;
   }
 
@@ -153,18 +147,13 @@ export class StepRunner {
     if (hidden !== undefined) gpu.device.queue.writeBuffer(this.#stage.buffer('hidden'), 0, hidden);
   }
 
-  /** Splits later steps when this one alone held the GPU for too long. */
+  /** Tells the pace how long this step alone held the GPU; also one that ended with the device. */
   #watch(read: Promise<unknown>, begin: number): void {
-    this.#last = read.then(
-      () => {
-        const now = performance.now();
-        const ms = now - Math.max(begin, this.#readAt);
-        this.#readAt = now;
-        if (this.#parts === 1 && ms > SPLIT_MS && ms < ASLEEP_MS) {
-          this.#parts = Math.min(MOST_PARTS, Math.ceil(ms / PART_MS));
-        }
-      },
-      () => {}, // the submitter gets the error
-    );
+    const measure = () => {
+      const now = performance.now();
+      this.#pace.decoded(now - Math.max(begin, this.#readAt));
+      this.#readAt = now;
+    };
+    this.#last = read.then(measure, measure); // the submitter gets the error
   }
 }

@@ -1,6 +1,7 @@
 import type { LoadEvent } from '../api.ts';
 import { MemoryError } from '../errors.ts';
-import { MAX_CHUNK_ROWS } from '../generation/chunks.ts';
+import { bucketFor, MAX_CHUNK_ROWS } from '../generation/chunks.ts';
+import type { Pace } from '../generation/pace.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { KERNEL_SIZES } from '../models/kernel-sizes.ts';
 import { loadStage } from '../models/load.ts';
@@ -31,6 +32,7 @@ export interface LoadModelOptions {
   readonly contextTokens: number;
   readonly gpu: Gpu;
   readonly claims: MemoryClaims;
+  readonly pace: Pace;
   readonly signal: AbortSignal;
   readonly onEvent: (event: LoadEvent) => void;
 }
@@ -45,7 +47,7 @@ export function stageShape(contextTokens: number, storage: 'f16' | 'f32'): Stage
  * figures when it does not fit.
  */
 export async function loadModel(options: LoadModelOptions): Promise<LoadedParts> {
-  const { opened, contextTokens, gpu, claims, signal, onEvent } = options;
+  const { opened, contextTokens, gpu, claims, pace, signal, onEvent } = options;
   const { checkpoint, file } = opened;
   const spec = readModelSpec(checkpoint);
   const tokenizer = createTokenizer(checkpoint.metadata);
@@ -91,7 +93,9 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedParts>
       layersDone = layers;
     },
     onAllocated: (allocated) => {
-      prepared = preparePrograms(allocated, shape.maxLogitRows, mayPrepare, (pipelinesDone, pipelinesTotal) =>
+      const chunkRows = bucketFor(pace.rows);
+      const { maxLogitRows } = shape;
+      prepared = preparePrograms(allocated, maxLogitRows, chunkRows, mayPrepare, (pipelinesDone, pipelinesTotal) =>
         onEvent({ kind: 'preparing', pipelinesDone, pipelinesTotal }),
       );
       prepared.catch(() => {}); // awaited below

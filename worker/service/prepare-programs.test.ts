@@ -23,7 +23,7 @@ it('a model is ready when the programs of a first answer are compiled; the other
   const stage = slowStage();
   const told: string[] = [];
   let ready = false;
-  const prepared = preparePrograms(stage, 4, new AbortController().signal, (done, total) => {
+  const prepared = preparePrograms(stage, 4, 8, new AbortController().signal, (done, total) => {
     told.push(`${done} of ${total}`);
   }).then(() => {
     ready = true;
@@ -34,16 +34,16 @@ it('a model is ready when the programs of a first answer are compiled; the other
   await stage.next();
   await prepared;
   expect(told).toEqual(['0 of 3', '1 of 3', '2 of 3', '3 of 3']);
-  expect(stage.asked.slice(0, 3)).toEqual(['1/1', '32/1', '32/0']);
+  expect(stage.asked.slice(0, 3)).toEqual(['1/1', '8/1', '8/0']);
   while (stage.waiting.length > 0) await stage.next();
-  const prompts = ROW_BUCKETS.filter((rows) => rows > 1).flatMap((rows) => [`${rows}/1`, `${rows}/0`]);
-  expect(new Set(stage.asked)).toEqual(new Set([...prompts, '1/1', '2/2', '4/4']));
+  const prompts = ROW_BUCKETS.flatMap((rows) => [`${rows}/1`, `${rows}/0`]);
+  expect(new Set(stage.asked)).toEqual(new Set([...prompts, '2/2', '4/4']));
 });
 
 it('a model that is taken away compiles no further', async () => {
   const stage = slowStage();
   const stop = new AbortController();
-  const prepared = preparePrograms(stage, 4, stop.signal, () => {});
+  const prepared = preparePrograms(stage, 4, 8, stop.signal, () => {});
   for (let i = 0; i < 3; i++) await stage.next();
   await prepared;
   stop.abort();
@@ -53,12 +53,12 @@ it('a model that is taken away compiles no further', async () => {
 
 it('a program of a first answer that fails fails the load, a later one only the step that needs it', async () => {
   const broken = slowStage();
-  const failing = preparePrograms(broken, 4, new AbortController().signal, () => {});
+  const failing = preparePrograms(broken, 4, 8, new AbortController().signal, () => {});
   failing.catch(() => {});
   await broken.next(new Error('no'));
   await expect(failing).rejects.toThrow('no');
   const stage = slowStage();
-  const prepared = preparePrograms(stage, 4, new AbortController().signal, () => {});
+  const prepared = preparePrograms(stage, 4, 8, new AbortController().signal, () => {});
   for (let i = 0; i < 3; i++) await stage.next();
   await prepared;
   await stage.next(new Error('no'));

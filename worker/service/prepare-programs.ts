@@ -1,14 +1,16 @@
-import { FIRST_CHUNK_ROWS, ROW_BUCKETS } from '../generation/chunks.ts';
+import { ROW_BUCKETS } from '../generation/chunks.ts';
 import type { Stage } from '../models/stage.ts';
 
 type Rows = readonly [rows: number, logitRows: number];
 
 /** What a first answer runs: its prompt by chunks, the last of which gives a token, and then token by token. */
-const FIRST: readonly Rows[] = [
-  [1, 1],
-  [FIRST_CHUNK_ROWS, 1],
-  [FIRST_CHUNK_ROWS, 0],
-];
+function firstPrograms(chunkRows: number): readonly Rows[] {
+  return [
+    [1, 1],
+    [chunkRows, 1],
+    [chunkRows, 0],
+  ];
+}
 
 /** A stage as far as it compiles. */
 export type Compiles = Pick<Stage, 'prepare'>;
@@ -16,25 +18,28 @@ export type Compiles = Pick<Stage, 'prepare'>;
 /**
  * Compiles a stage's programs: resolves when those of a first answer are there, and goes on with the others behind,
  * until `signal` says stop. A step that needs one of them earlier waits for it, and is told if it fails.
+ * @param chunkRows the bucket of a first prompt's first chunk
  */
 export async function preparePrograms(
   stage: Compiles,
   maxLogitRows: number,
+  chunkRows: number,
   signal: AbortSignal,
   onPrepared: (done: number, total: number) => void,
 ): Promise<void> {
-  onPrepared(0, FIRST.length);
-  for (const [done, [rows, logitRows]] of FIRST.entries()) {
+  const first = firstPrograms(chunkRows);
+  onPrepared(0, first.length);
+  for (const [done, [rows, logitRows]] of first.entries()) {
     signal.throwIfAborted();
     await stage.prepare(rows, logitRows);
-    onPrepared(done + 1, FIRST.length);
+    onPrepared(done + 1, first.length);
   }
   void prepareRest(stage, maxLogitRows, signal);
 }
 
 async function prepareRest(stage: Compiles, maxLogitRows: number, signal: AbortSignal): Promise<void> {
   const decodes = ROW_BUCKETS.filter((rows) => rows <= maxLogitRows).map((rows): Rows => [rows, rows]);
-  const prompts = ROW_BUCKETS.filter((rows) => rows > 1).flatMap((rows): Rows[] => [
+  const prompts = ROW_BUCKETS.flatMap((rows): Rows[] => [
     [rows, 1],
     [rows, 0],
   ]);

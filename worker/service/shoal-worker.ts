@@ -20,6 +20,7 @@ import { CancelledError, type DeviceError, InternalError, PersonError } from '..
 import { answer, type ChatModel } from '../generation/chat.ts';
 import type { LastAnswer } from '../generation/continued.ts';
 import { Engine } from '../generation/engine.ts';
+import { Pace } from '../generation/pace.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { KERNEL_SIZES } from '../models/kernel-sizes.ts';
 import { readModelSpec } from '../models/spec.ts';
@@ -58,6 +59,8 @@ interface Active {
 export class ShoalWorker implements WorkerApi {
   readonly #renderer: TemplateRenderer = createTemplateRenderer({ spawn: spawnTemplateWorker });
   readonly #lastAnswers = new Map<string, LastAnswer>();
+  /** How fast each model runs here, by its key: known also after the device was lost. */
+  readonly #paces = new Map<string, Pace>();
   readonly #running = new Map<string, AbortController>();
   #started: Started | undefined;
   #settings: Settings | undefined;
@@ -243,8 +246,9 @@ export class ShoalWorker implements WorkerApi {
       let gpu: Gpu | undefined;
       try {
         gpu = await device.open(this.#now, budgetBytes);
-        const parts = await loadModel({ opened, contextTokens, gpu, claims, signal, onEvent });
-        const engine = new Engine(parts.stage, parts.shape.contextTokens, parts.shape.slots);
+        const pace = this.#paceOf(summary.key, gpu);
+        const parts = await loadModel({ opened, contextTokens, gpu, claims, pace, signal, onEvent });
+        const engine = new Engine(parts.stage, parts.shape.contextTokens, parts.shape.slots, pace);
         const chat: ChatModel = {
           key: summary.key,
           engine,
@@ -272,6 +276,13 @@ export class ShoalWorker implements WorkerApi {
         throw cause;
       }
     });
+  }
+
+  #paceOf(key: string, { software, storage }: Gpu): Pace {
+    const name = `${storage} ${key}`;
+    const pace = this.#paces.get(name) ?? new Pace(software);
+    this.#paces.set(name, pace);
+    return pace;
   }
 
   /** The GPU went away: everything on it is freed; conversations stay, and a later load goes on with them. */
