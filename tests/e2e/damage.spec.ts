@@ -16,8 +16,7 @@ test('flipped bits in what is kept, the header’s piece among them, are found, 
 }) => {
   const hub = await serveHub({ repositories: REPOSITORIES });
   const app = shoal(await serveApp());
-  await app.open();
-  await app.useHub(hub.url);
+  await app.openWithHub(hub.url);
   await app.loadFromHub('someone/large', LARGE.file, LARGE.name);
   await app.isReady(LARGE.name);
   await flipBit(page, 0);
@@ -49,8 +48,7 @@ test('a model that the browser has no more room for ends with the figures, and w
   const devtools = await context.newCDPSession(page);
   await devtools.send('Storage.overrideQuotaForOrigin', { origin: server.origin, quotaSize: 3.7 * SHARD_BYTES });
   const app = shoal(server);
-  await app.open();
-  await app.useHub(hub.url);
+  await app.openWithHub(hub.url);
   await app.loadFromHub('someone/large', LARGE.file, LARGE.name);
   const row = app.row(LARGE.name);
   await expect(row.getByRole('alert')).toContainText(

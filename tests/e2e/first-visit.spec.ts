@@ -37,8 +37,7 @@ test('a model of a hub is found by owner and name, and the person picks the quan
     },
   });
   const app = shoal(await serveApp());
-  await app.open();
-  await app.useHub(hub.url);
+  await app.openWithHub(hub.url);
   await app.answerGreedily();
   await app.lookUp('someone/counts-GGUF');
   await app.chooseFile('Large-count-F32.gguf');

@@ -25,8 +25,7 @@ test('every refusal of a hub is said in plain words with the next step', async (
     token: TOKEN,
   });
   const app = shoal(await serveApp());
-  await app.open();
-  await app.useHub(hub.url);
+  await app.openWithHub(hub.url);
   const again = page.getByRole('alert').getByRole('button', { name: modelWords.again });
   const away = page.getByText(modelWords.hubDown(new URL(hub.url).host));
   const says = async (words: RegExp) => expect(page.getByRole('alert')).toContainText(words);
@@ -118,8 +117,7 @@ test('an access token opens a gated model and is told to the hub’s own origin 
   });
   const server = await serveApp();
   const app = shoal(server);
-  await app.open();
-  await app.useHub(hub.url, TOKEN);
+  await app.openWithHub(hub.url, TOKEN);
   await app.loadFromHub('someone/gated', MODEL.file, MODEL.name);
   await app.isReady(MODEL.name);
   await app.go('chat');

@@ -13,8 +13,7 @@ test('the second visit answers with the app’s server, the hub and the network 
   const server = await serveApp();
   const hub = await serveHub({ repositories: { 'someone/count': { files: { [MODEL.file]: MODEL.bytes } } } });
   const app = shoal(server);
-  await app.open();
-  await app.useHub(hub.url);
+  await app.openWithHub(hub.url);
   await app.loadFromHub('someone/count', MODEL.file, MODEL.name);
   await app.isReady(MODEL.name);
   await app.go('chat');

@@ -21,33 +21,37 @@ const REPOSITORIES = {
 };
 const KILL_TIMEOUT_MS = 60_000;
 
-/** Browsers on one profile, one after another. */
-const test = base.extend<{ browserOnProfile: () => Promise<KillableBrowser> }>({
-  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads from the pattern what a fixture needs
-  browserOnProfile: async ({}, use) => {
+interface KillableVisit {
+  readonly app: ShoalPage;
+  readonly kill: () => Promise<void>;
+}
+
+interface Fixtures {
+  readonly hub: HubServer;
+  /** A visit to one server in a browser of its own; all have one profile, one after another. */
+  readonly visit: () => Promise<KillableVisit>;
+}
+
+const test = base.extend<Fixtures>({
+  hub: async ({ serveHub }, use) => use(await serveHub({ repositories: REPOSITORIES })),
+  visit: async ({ serveApp }, use) => {
+    const server = await serveApp();
     const profile = await mkdtemp(path.join(os.tmpdir(), 'shoal-profile-'));
     const browsers: KillableBrowser[] = [];
     await use(async () => {
       const browser = await KillableBrowser.start(profile);
       browsers.push(browser);
-      return browser;
+      const app = new ShoalPage(await browser.context.newPage(), server.origin);
+      return { app, kill: () => browser.kill() };
     });
     for (const browser of browsers) await browser.kill();
     await rm(profile, { recursive: true, force: true, maxRetries: 5 });
   },
 });
 
-test('a download goes on where the browser was killed, and asks for no kept byte again', async ({
-  serveApp,
-  serveHub,
-  browserOnProfile,
-}) => {
-  const server = await serveApp();
-  const hub = await serveHub({ repositories: REPOSITORIES });
-  const first = await browserOnProfile();
-  const before = new ShoalPage(await first.context.newPage(), server.origin);
-  await before.open();
-  await before.useHub(hub.url);
+test('a download goes on where the browser was killed, and asks for no kept byte again', async ({ hub, visit }) => {
+  const { app: before, kill } = await visit();
+  await before.openWithHub(hub.url);
   await before.lookUp('someone/large');
   await before.chooseFile(LARGE.file);
   await expect(before.row(LARGE.name)).toBeVisible();
@@ -59,12 +63,11 @@ test('a download goes on where the browser was killed, and asks for no kept byte
   const kept = header + 2 * SHARD_BYTES;
   await expect.poll(() => keptBytes(before.page), { timeout: KILL_TIMEOUT_MS }).toBe(kept);
   await expect(before.row(LARGE.name)).toContainText(modelWords.downloading);
-  await first.kill();
+  await kill();
 
   hub.faults = [];
   const asked = hub.requests.length;
-  const second = await browserOnProfile();
-  const after = new ShoalPage(await second.context.newPage(), server.origin);
+  const { app: after } = await visit();
   await after.open('models');
   await after.page.getByRole('button', { name: `${modelWords.resume} ${LARGE.name}` }).click();
   await after.isReady(LARGE.name);
@@ -77,24 +80,18 @@ test('a download goes on where the browser was killed, and asks for no kept byte
 });
 
 test('a load that the page did not survive: nothing loads by itself, the budget shrank, and the page says why', async ({
-  serveApp,
-  serveHub,
-  browserOnProfile,
+  hub,
+  visit,
 }) => {
-  const server = await serveApp();
-  const hub = await serveHub({ repositories: REPOSITORIES });
-  const first = await browserOnProfile();
-  const before = new ShoalPage(await first.context.newPage(), server.origin);
-  await before.open();
-  await before.useHub(hub.url);
+  const { app: before, kill } = await visit();
+  await before.openWithHub(hub.url);
   await before.loadFromHub('someone/small', SMALL.file, SMALL.name);
   await before.isReady(SMALL.name);
   const budget = await budgetOf(before);
   await stallInLoad(before, hub);
-  await first.kill();
+  await kill();
 
-  const second = await browserOnProfile();
-  const after = new ShoalPage(await second.context.newPage(), server.origin);
+  const { app: after } = await visit();
   await after.open('models');
   const shrunk = Math.floor(budget * 0.75);
   const why = modelWords.interrupted(LARGE.name, roughBytes(budget), roughBytes(shrunk));
@@ -109,15 +106,13 @@ test('a load that the page did not survive: nothing loads by itself, the budget 
 });
 
 test('a page that is reloaded in the middle of a download was not ended by the system', async ({
+  hub,
   serveApp,
-  serveHub,
   shoal,
   page,
 }) => {
-  const hub = await serveHub({ repositories: REPOSITORIES });
   const app = shoal(await serveApp());
-  await app.open();
-  await app.useHub(hub.url);
+  await app.openWithHub(hub.url);
   const budget = await budgetOf(app);
   await stallInLoad(app, hub);
   await page.reload();

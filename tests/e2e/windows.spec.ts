@@ -20,8 +20,7 @@ test('two windows that want one model at once fetch each byte of it once', async
   const server = await serveApp();
   const hub = await serveHub({ repositories: { 'someone/large': { files: { [LARGE.file]: LARGE.bytes } } } });
   const one = shoal(server, page);
-  await one.open();
-  await one.useHub(hub.url);
+  await one.openWithHub(hub.url);
   const two = shoal(server, await context.newPage());
   await two.open('models');
   for (const window of [one, two]) {
