@@ -1,3 +1,9 @@
+import { PAGE_POSITIONS } from '../gpu/step.ts';
+
+export function pagesOf(positions: number): number {
+  return Math.ceil(positions / PAGE_POSITIONS);
+}
+
 /** Pages of keys and values, shared by all slots of a stage. A page belongs to one slot or to none. */
 export class PagePool {
   readonly #free: number[];

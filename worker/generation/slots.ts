@@ -1,6 +1,5 @@
 import { InternalError } from '../errors.ts';
-import { PAGE_POSITIONS } from '../gpu/step.ts';
-import { PagePool } from './pages.ts';
+import { PagePool, pagesOf } from './pages.ts';
 
 /** A session's place among the keys and values of a stage. Whose tokens these are of, its user knows. */
 export interface Slot {
@@ -125,8 +124,4 @@ interface OwnSlot extends Slot {
   /** Somebody computes in it. */
   inUse: boolean;
   lastUse: number;
-}
-
-function pagesOf(positions: number): number {
-  return Math.ceil(positions / PAGE_POSITIONS);
 }
