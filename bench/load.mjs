@@ -38,10 +38,11 @@ export async function run({ log, chromium }) {
   const folder = mkdtempSync(path.join(tmpdir(), 'shoal-load-'));
   const model = syntheticModel();
   try {
-    await buildPages(folder);
-    const server = await serveLoadBench({ folder, model });
+    const built = path.join(folder, 'pages');
+    await buildPages(built);
+    const server = await serveLoadBench({ folder: built, model });
     try {
-      return await measure(chromium, server, model, log);
+      return await measure({ chromium, profile: path.join(folder, 'profile'), server, model, say: log });
     } finally {
       await server.close();
     }
@@ -68,19 +69,25 @@ async function buildPages(folder) {
 }
 
 /**
- * @param {{ executablePath: string, args: string[] }} chromium
- * @param {Awaited<ReturnType<typeof serveLoadBench>>} server
- * @param {ReturnType<typeof syntheticModel>} model
- * @param {(line: string) => void} say
+ * @param {{
+ *   chromium: { executablePath: string, args: string[] },
+ *   profile: string,
+ *   server: Awaited<ReturnType<typeof serveLoadBench>>,
+ *   model: ReturnType<typeof syntheticModel>,
+ *   say: (line: string) => void,
+ * }} options
  */
-async function measure(chromium, server, model, say) {
+async function measure({ chromium, profile, server, model, say }) {
   const playwright = await import('@playwright/test');
-  const browser = await playwright.chromium.launch({
+  // a profile on disk, as people have: one in memory keeps records otherwise, and loses some beyond 500 MiB
+  const context = await playwright.chromium.launchPersistentContext(profile, {
     executablePath: chromium.executablePath,
     args: [...chromium.args, '--js-flags=--expose-gc', '--disable-features=SpareRendererForSitePerProcess'],
   });
   try {
-    const page = await browser.newPage();
+    const browser = context.browser();
+    if (!browser) throw new Error('Chromium has no connection of its own');
+    const page = await context.newPage();
     page.on('console', (message) => say(`page: ${message.text()}`));
     page.on('pageerror', (error) => say(`page: ${error.message}`));
     await page.goto(`${server.address}load.html`);
@@ -145,7 +152,7 @@ async function measure(chromium, server, model, say) {
       modelMiB: round(model.size / 2 ** 20),
     };
   } finally {
-    await browser.close();
+    await context.close();
   }
 }
 
