@@ -177,8 +177,19 @@ export interface GenerateRequest {
   readonly sampler: SamplerSettings;
   readonly maxTokens: number;
   readonly stopStrings: readonly string[];
-  /** When the context is full: say so (rejects with PersonError, details.contextFull), or drop the oldest turns. */
+  /**
+   * When the context is full: say so (rejects with PersonError, details.contextFull, and WaysOn in its details), or drop
+   * the oldest turns.
+   */
   readonly whenFull: 'ask' | 'drop-oldest';
+}
+
+/** What makes room in a full context, so that an answer can go on; tried out, not guessed. */
+export interface WaysOn {
+  /** Dropping the oldest turns. */
+  readonly dropOldest: boolean;
+  /** Continuing the answer's text without what was thought: `begunReasoning` left out. */
+  readonly dropReasoning: boolean;
 }
 
 export type GenerateEvent =
@@ -207,6 +218,8 @@ export interface TokenLogProb {
 
 export interface GenerateResult {
   readonly finish: 'end' | 'stop-string' | 'max-tokens' | 'stopped' | 'context-full';
+  /** With 'context-full'. */
+  readonly waysOn?: WaysOn;
   readonly promptTokens: number;
   readonly reusedTokens: number;
   readonly answerTokens: number;

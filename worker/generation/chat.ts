@@ -1,5 +1,5 @@
-import type { GenerateEvent, GenerateRequest, GenerateResult, TokenLogProb } from '../api.ts';
-import { ModelError, PersonError } from '../errors.ts';
+import type { GenerateEvent, GenerateRequest, GenerateResult, TokenLogProb, WaysOn } from '../api.ts';
+import { ModelError } from '../errors.ts';
 import type { SampledToken } from '../gpu/sampler.ts';
 import {
   type ChatTurn,
@@ -14,8 +14,9 @@ import {
   type TextPiece,
   type Tokenizer,
 } from '../text/index.ts';
-import { continuedTokens, type LastAnswer } from './continued.ts';
+import { type Begun, continuedTokens, type LastAnswer } from './continued.ts';
 import type { Engine } from './engine.ts';
+import { contextFull, dropOldest, waysOn } from './full-context.ts';
 
 /** An answer is not begun with less room than this. */
 const LEAST_ANSWER_TOKENS = 16;
@@ -25,7 +26,7 @@ const ROOM_SHARE = 0.25;
 export interface ChatModel {
   /** The key that the model's file is kept under. */
   readonly key: string;
-  readonly engine: Engine;
+  readonly engine: Pick<Engine, 'contextTokens' | 'generate'>;
   readonly tokenizer: Tokenizer;
   readonly template: string | undefined;
   readonly renderer: TemplateRenderer;
@@ -42,8 +43,8 @@ interface Prompt {
 /**
  * Answers a conversation. When its last turn is the assistant's, that turn is continued.
  * Aborting ends it with what was said; while the template still runs, CancelledError is thrown.
- * @throws PersonError (`details.contextFull`) when the turns fill the context and `whenFull` is 'ask', or when the last
- * message alone does; ModelError when the template refuses the turns; what ended the engine
+ * @throws PersonError (`details.contextFull`) when the turns fill the context and `whenFull` is 'ask', or when what must
+ * stay does alone; ModelError when the template refuses the turns; what ended the engine
  */
 export async function answer(
   model: ChatModel,
@@ -59,16 +60,26 @@ export async function answer(
   const last = model.lastAnswers.get(request.conversation);
   const broken = { reasoning: request.begunReasoning ?? '', text: begun ?? '' };
   const begunTokens = begun === undefined ? [] : continuedTokens(model, last, broken, prompt.opensReasoning);
+  const ways = (begunAnswer: Begun, tokens: number) => whatMakesRoom(model, turns, begunAnswer, tokens, signal);
   let droppedTurns = 0;
   const taken = () => prompt.tokens.length + begunTokens.length;
-  if (taken() + LEAST_ANSWER_TOKENS > engine.contextTokens) {
-    if (request.whenFull === 'ask') throw contextFull(taken(), engine.contextTokens);
-    const room = Math.max(LEAST_ANSWER_TOKENS, Math.min(request.maxTokens, engine.contextTokens * ROOM_SHARE));
-    while (taken() + room > engine.contextTokens) {
+  const isFull = (room: number) => taken() + room > engine.contextTokens;
+  if (isFull(LEAST_ANSWER_TOKENS)) {
+    const { contextTokens } = engine;
+    const begunLength = begunTokens.length;
+    if (request.whenFull === 'ask') {
+      throw contextFull('conversation', taken(), contextTokens, await ways(broken, begunLength));
+    }
+    const room = Math.max(LEAST_ANSWER_TOKENS, Math.min(request.maxTokens, contextTokens * ROOM_SHARE));
+    while (isFull(room)) {
       const dropped = dropOldest(turns);
-      if (dropped === 0) throw messageTooLong(taken(), engine.contextTokens);
+      if (dropped === 0) break;
       droppedTurns += dropped;
       prompt = await makePrompt(model, turns, onEvent, signal);
+    }
+    if (isFull(LEAST_ANSWER_TOKENS)) {
+      const what = begunLength > 0 ? 'answer' : 'message';
+      throw contextFull(what, taken(), contextTokens, await ways(broken, begunLength));
     }
   }
 
@@ -110,8 +121,11 @@ export async function answer(
   keep(rest);
   const hitContext =
     run.finish === 'context-full' || (run.finish === 'max-tokens' && run.answerTokens < request.maxTokens);
+  const nothing: WaysOn = { dropOldest: false, dropReasoning: false };
+  const said = { reasoning, text };
   return {
     finish: run.finish === 'ended' ? (stoppedByText ? 'stop-string' : 'end') : hitContext ? 'context-full' : run.finish,
+    ...(hitContext ? { waysOn: await ways(said, answerTokens.length).catch(() => nothing) } : {}),
     promptTokens: totalTokens,
     reusedTokens: run.reusedTokens,
     answerTokens: run.answerTokens,
@@ -121,6 +135,26 @@ export async function answer(
     usedTokens: totalTokens + run.answerTokens,
     contextTokens: engine.contextTokens,
   };
+}
+
+/** Tries out what would make room for more of an answer that fills the context. */
+async function whatMakesRoom(
+  model: ChatModel,
+  turns: readonly ChatTurn[],
+  { reasoning, text }: Begun,
+  begunTokens: number,
+  signal: AbortSignal,
+): Promise<WaysOn> {
+  const silent = () => {};
+  const { opensReasoning } = await makePrompt(model, turns, silent, signal);
+  const withoutReasoning = continuedTokens(model, undefined, { reasoning: '', text }, opensReasoning).length;
+  return waysOn({
+    turns,
+    begunTokens,
+    begunWithoutReasoning: reasoning === '' ? 0 : withoutReasoning,
+    contextTokens: model.engine.contextTokens,
+    promptTokens: async (some) => (await makePrompt(model, some, silent, signal)).tokens.length,
+  });
 }
 
 async function makePrompt(
@@ -155,29 +189,6 @@ async function makePrompt(
   const style = fallbackStyle(tokenizer);
   const text = renderFallback(style, turns, true);
   return { tokens: [...encodePrompt(tokenizer, text)], stopStrings: fallbackStopStrings(style), opensReasoning: false };
-}
-
-/** Takes out the oldest turn that is not the system's, with the answers that followed; the last question stays. */
-function dropOldest(turns: ChatTurn[]): number {
-  const first = turns.findIndex(({ role }) => role !== 'system');
-  const next = first < 0 ? -1 : turns.findIndex(({ role }, i) => i > first && role === 'user');
-  if (next < 0) return 0;
-  turns.splice(first, next - first);
-  return next - first;
-}
-
-function messageTooLong(neededTokens: number, contextTokens: number): PersonError {
-  return new PersonError(
-    `This message alone takes ${neededTokens} tokens and the context holds ${contextTokens}. Shorten it, or choose a longer context in Models.`,
-    { neededTokens, contextTokens },
-  );
-}
-
-function contextFull(neededTokens: number, contextTokens: number): PersonError {
-  return new PersonError(
-    `${neededTokens} of ${contextTokens} tokens are used. Drop the oldest turns, or begin a new chat.`,
-    { contextFull: true, neededTokens, contextTokens },
-  );
 }
 
 function written(pieces: readonly TextPiece[], wanted: TextPiece['kind']): string {
