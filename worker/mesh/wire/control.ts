@@ -13,19 +13,12 @@ export type ControlSchema = v.GenericSchema<unknown, { readonly kind: string }> 
 
 export type ControlDrop = 'not-text' | 'too-large' | 'not-json' | 'version' | 'kind' | 'schema';
 
-export interface ControlCodec<Message extends { readonly kind: string }> {
+export interface ControlCodec<Message> {
   /** Throws for a message of more than 64 KiB: whoever makes it has to split it. */
   encode(message: Message): string;
   /** What arrived, validated, or why it is not read. Never throws. */
   decode(data: unknown): { readonly message: Message } | { readonly dropped: ControlDrop };
 }
-
-/** The page goes, or is hidden where that suspends it; the link is lost at once. */
-export const GoodbyeSchema = v.strictObject({ kind: v.literal('goodbye'), reason: v.picklist(['gone', 'hidden']) });
-export type Goodbye = v.InferOutput<typeof GoodbyeSchema>;
-
-/** Messages of the link itself; identity and room add theirs. */
-export const LINK_SCHEMAS = [GoodbyeSchema] as const;
 
 const envelope = v.looseObject({ v: v.pipe(v.number(), v.integer()), kind: v.string() });
 

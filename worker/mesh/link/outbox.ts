@@ -1,0 +1,139 @@
+import type { SessionId } from '../types.ts';
+import { FrameCutter, fitsOneSlice } from '../wire/cut.ts';
+import { checkFrame, type Frame, HEADER_BYTES, SLICE_BYTES } from '../wire/frame.ts';
+import type { LinkChannel } from './channel.ts';
+
+/** What stands in the channel cannot be overtaken, so little stands there; measured to keep a local link busy. */
+const CHANNEL_FULL_BYTES = 64 * 1024;
+const CHANNEL_LOW_BYTES = 32 * 1024;
+/** What may wait here. */
+export const MAX_QUEUED_BYTES = 16 * 1024 * 1024;
+const DRAINED_BYTES = MAX_QUEUED_BYTES / 4;
+
+/**
+ * Frames that wait for the data channel. Short ones go before and between the slices of long ones, except after a long
+ * one of their own session. Its bounds are the caller's backpressure.
+ */
+export class FrameOutbox {
+  readonly #channel: LinkChannel;
+  readonly #onSent: (bytes: number) => void;
+  readonly #scratch = new Uint8Array(SLICE_BYTES);
+  readonly #short: Frame[] = [];
+  readonly #long: Frame[] = [];
+  /** How many frames of a session wait among the long ones. */
+  readonly #longOfSession = new Map<SessionId, number>();
+  #cutting: FrameCutter | undefined;
+  #sequence = 0;
+  #queuedBytes = 0;
+  #drained: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
+  #closed = false;
+
+  constructor(channel: LinkChannel, onSent: (bytes: number) => void) {
+    this.#channel = channel;
+    this.#onSent = onSent;
+    channel.bufferedAmountLowThreshold = CHANNEL_LOW_BYTES;
+    channel.onbufferedamountlow = () => this.pump();
+  }
+
+  /** Headers and payloads that wait here, not those in the channel. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  /** Sends or queues; false if it is full or closed, and then the frame is not taken. The payload must not change. */
+  push(frame: Frame): boolean {
+    checkFrame(frame);
+    const bytes = bytesOf(frame);
+    if (this.#closed || this.#queuedBytes + bytes > MAX_QUEUED_BYTES) return false;
+    this.#queuedBytes += bytes;
+    const waiting = this.#longOfSession.get(frame.session) ?? 0;
+    if (fitsOneSlice(frame) && waiting === 0) {
+      this.#short.push(frame);
+    } else {
+      this.#long.push(frame);
+      this.#longOfSession.set(frame.session, waiting + 1);
+    }
+    this.pump();
+    return true;
+  }
+
+  /** Resolves when there is room again, or none will be. */
+  drained(): Promise<void> {
+    if (this.#closed || this.#queuedBytes <= DRAINED_BYTES) return Promise.resolve();
+    this.#drained ??= deferred();
+    return this.#drained.promise;
+  }
+
+  /** Gives the channel what it takes now. Called again whenever it may take more; one call too many costs nothing. */
+  pump(): void {
+    const channel = this.#channel;
+    while (!this.#closed && channel.readyState === 'open' && channel.bufferedAmount < CHANNEL_FULL_BYTES) {
+      const cutter = this.#next();
+      if (!cutter) break;
+      const slice = cutter.next(this.#scratch);
+      if (cutter.done) this.#finish(cutter);
+      try {
+        channel.send(slice);
+      } catch {
+        // it closed under our hands; its close event ends the link
+        this.close();
+        return;
+      }
+      this.#onSent(slice.byteLength);
+    }
+    if (this.#queuedBytes <= DRAINED_BYTES) this.#resolveDrained();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#short.length = 0;
+    this.#long.length = 0;
+    this.#longOfSession.clear();
+    this.#cutting = undefined;
+    this.#queuedBytes = 0;
+    this.#resolveDrained();
+  }
+
+  #next(): FrameCutter | undefined {
+    const short = this.#short.shift();
+    if (short) return this.#cutter(short);
+    if (!this.#cutting) {
+      const long = this.#long.shift();
+      if (long) this.#cutting = this.#cutter(long);
+    }
+    return this.#cutting;
+  }
+
+  #cutter(frame: Frame): FrameCutter {
+    const cutter = new FrameCutter(frame, this.#sequence);
+    this.#sequence = (this.#sequence + 1) >>> 0;
+    return cutter;
+  }
+
+  #finish(cutter: FrameCutter): void {
+    this.#queuedBytes -= bytesOf(cutter.frame);
+    if (cutter !== this.#cutting) return;
+    this.#cutting = undefined;
+    const { session } = cutter.frame;
+    const left = (this.#longOfSession.get(session) ?? 1) - 1;
+    if (left === 0) this.#longOfSession.delete(session);
+    else this.#longOfSession.set(session, left);
+  }
+
+  #resolveDrained(): void {
+    this.#drained?.resolve();
+    this.#drained = undefined;
+  }
+}
+
+function bytesOf(frame: Frame): number {
+  return HEADER_BYTES + frame.payload.byteLength;
+}
+
+function deferred() {
+  let resolve = () => {};
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
