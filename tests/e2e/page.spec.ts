@@ -138,12 +138,20 @@ test.describe('models', () => {
       const state = asked === 0 ? 'absent' : 'ready';
       await route.fulfill({ json: { state, message: '', doneBytes: 0 } });
     });
-    await open(page, '/?hub=down&served&download=4000000000#/models');
+    await open(page, '/?hub=down&served=late&download=4000000000#/models');
     await expect(page.getByText('huggingface.co cannot be reached from here.')).toBeVisible();
     await expect(page.getByText('135 million parameters: to try, not to rely on').first()).toBeVisible();
     await page.getByRole('button', { name: 'Fetch it' }).click();
     await expect(page.getByText('Loaded with')).toBeVisible();
     expect(asked).toBe(1);
+  });
+
+  test('offers no starter that is in the server’s folder already', async ({ page }) => {
+    await page.route('**/starter', (route) => route.fulfill({ json: { state: 'absent', message: '', doneBytes: 0 } }));
+    await open(page, '/?hub=down&served#/models');
+    await expect(page.getByText('huggingface.co cannot be reached from here.')).toBeVisible();
+    await expect(page.getByRole('button', { name: 'Load SmolLM2 135M Instruct' })).toBeVisible();
+    await expect(page.getByRole('button', { name: 'Fetch it' })).toHaveCount(0);
   });
 
   test('does not offer the starter where the server has none', async ({ page }) => {

@@ -8,7 +8,8 @@ export interface Scenario {
   /** A file of which a part is kept. */
   readonly partly: boolean;
   readonly hub: 'up' | 'down' | 'gated';
-  readonly served: boolean;
+  /** Whether the server's folder has the starter: from the beginning, or from the second look on. */
+  readonly served: 'no' | 'yes' | 'late';
   readonly interrupted: boolean;
   readonly tokensPerSecond: number;
   /** Bytes a second of a download. */
@@ -40,7 +41,7 @@ export function readScenario(search: string): Scenario {
     kept: asked.has('kept'),
     partly: asked.has('partly'),
     hub: oneOf('hub', ['up', 'down', 'gated']),
-    served: asked.has('served'),
+    served: asked.get('served') === 'late' ? 'late' : asked.has('served') ? 'yes' : 'no',
     interrupted: asked.has('interrupted'),
     tokensPerSecond: number('rate', 100),
     downloadRate: number('download', 400e6),

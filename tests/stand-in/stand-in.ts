@@ -42,6 +42,7 @@ export class StandIn implements WorkerApi {
   #stops = new Set<string>();
   #faultsLeft: number;
   #lookUps = 0;
+  #folderLooks = 0;
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
@@ -95,7 +96,8 @@ export class StandIn implements WorkerApi {
   }
 
   async serverModels(): Promise<readonly ServerModel[]> {
-    if (!this.#scenario.served) return [];
+    const { served } = this.#scenario;
+    if (served === 'no' || (served === 'late' && this.#folderLooks++ === 0)) return [];
     return [
       {
         file: STARTER_NAME,
@@ -277,7 +279,9 @@ export class StandIn implements WorkerApi {
         hubUnreachable: true,
       });
     if (hub === 'gated')
-      throw new PersonError('This model has a licence. Accept it on huggingface.co, then paste a token.');
+      throw new PersonError('This model has a licence. Accept it on huggingface.co, then paste a token.', {
+        gated: true,
+      });
   }
 
   #budget(): number {

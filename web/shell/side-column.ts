@@ -1,10 +1,12 @@
 import { html, nothing } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
 import type { App } from '../app.ts';
-import { bytesOf, percent } from '../ui/format.ts';
+import { loadingProgress } from '../state/loading-progress.ts';
+import { bytesOf } from '../ui/format.ts';
 import { iconButton } from '../ui/parts.ts';
 import { logo, scales } from '../ui/scales.ts';
 import { View } from '../ui/view.ts';
+import { modelWords } from '../words/models.ts';
 import { shellWords } from '../words/shell.ts';
 import { conversationList } from './conversation-list.ts';
 import { navigation } from './navigation.ts';
@@ -38,13 +40,15 @@ export class SideColumn extends View {
     const { loading, loaded } = this.app.models;
     const now = loading.value;
     if (now && (now.phase === 'loading' || now.phase === 'finding' || now.phase === 'pausing')) {
-      const progress = now.progress;
-      const layers = now.summary?.layers ?? 0;
-      const share = progress ? percent(progress.doneBytes, progress.totalBytes) : 0;
+      const shown = loadingProgress(now);
+      const { preparing } = shown;
+      const note = now.progress
+        ? bytesOf(now.progress.doneBytes, now.progress.totalBytes)
+        : shellWords.loading(shown.percent);
       return html`<a class="modelcard" href="#/models">
-        <span class="between"><b>${now.name}</b><span class="state now">${share} %</span></span>
-        ${layers ? scales({ layers, full: progress?.layersDone ?? 0, now: Math.min(layers - 1, progress?.layersDone ?? 0) }) : nothing}
-        <span class="note">${progress ? bytesOf(progress.doneBytes, progress.totalBytes) : shellWords.loading(share)}</span>
+        <span class="between"><b>${now.name}</b><span class="state now">${shown.percent} %</span></span>
+        ${shown.layers ? scales(shown) : nothing}
+        <span class="note">${preparing ? modelWords.preparing(preparing.done, preparing.total) : note}</span>
       </a>`;
     }
     const model = loaded.value;

@@ -6,6 +6,8 @@ export const DART = 'M6 0C4-3.5 0-4-6-2.5Q-3.6 0-6 2.5C0 4 4 3.5 6 0Z';
 const DART_FROM_TIP = 'c-2-3.5-6-4-12-2.5q2.4 2.5 0 5c6 1.5 10 1 12-2.5z';
 const CELL = 14;
 const HEIGHT = 8;
+/** CSS pixels that a layer takes at most: a mark keeps its shape where there are few. */
+const WIDEST = 22;
 
 export interface ScalesPicture {
   readonly layers: number;
@@ -33,7 +35,7 @@ export function scales(picture: ScalesPicture): TemplateResult {
     role=${label ? 'img' : nothing}
     aria-label=${label ?? nothing}
     aria-hidden=${label ? nothing : 'true'}
-    style=${pixelsALayer ? styleMap({ width: `${layers * pixelsALayer}px` }) : nothing}
+    style=${styleMap(pixelsALayer ? { width: `${layers * pixelsALayer}px` } : { maxWidth: `${layers * WIDEST}px` })}
   >
     ${group('sc', 0, full)}${now === undefined ? nothing : group('sc now', now, now + 1)}
     ${group(`sc ${rest}`, after, layers)}

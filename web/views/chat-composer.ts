@@ -2,6 +2,7 @@ import { html, nothing, type PropertyValues } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import type { App } from '../app.ts';
 import { shownPath } from '../state/conversation.ts';
+import { loadingProgress } from '../state/loading-progress.ts';
 import { count, percent } from '../ui/format.ts';
 import { icon, stopIcon } from '../ui/icons.ts';
 import { meter } from '../ui/parts.ts';
@@ -91,8 +92,9 @@ export class ChatComposer extends View {
     const { loading, loaded } = this.app.models;
     const now = loading.value;
     if (now && (now.phase === 'loading' || now.phase === 'finding') && !loaded.value) {
-      const share = now.progress ? percent(now.progress.doneBytes, now.progress.totalBytes) : 0;
-      return html`<span class="ctx" role="status">${words.loading(now.name, share)}</span>`;
+      const { percent: share, preparing } = loadingProgress(now);
+      const said = preparing ? words.almost(now.name) : words.loading(now.name, share);
+      return html`<span class="ctx" role="status">${said}</span>`;
     }
     const { used, context } = this.#usage();
     if (!context) return html`<span class="ctx"></span>`;

@@ -1,9 +1,10 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import type { App } from '../app.ts';
-import { percent } from '../ui/format.ts';
+import { loadingProgress } from '../state/loading-progress.ts';
 import { icon } from '../ui/icons.ts';
 import { scales } from '../ui/scales.ts';
 import { chatWords as words } from '../words/chat.ts';
+import { modelWords } from '../words/models.ts';
 import { deviceProblems } from './device-problems.ts';
 
 /** A conversation before its first word: what is ready, who sees what one writes, things to try. */
@@ -24,15 +25,14 @@ export function chatEmpty(app: App, write: (text: string) => void): TemplateResu
     </div>`;
   }
   if (loading && loading.phase !== 'failed' && loading.phase !== 'paused') {
-    const layers = loading.summary?.layers;
-    const progress = loading.progress;
-    const full = progress?.layersDone ?? 0;
+    const progress = loadingProgress(loading);
+    const { preparing } = progress;
     return html`<div class="empty">
-      ${layers ? scales({ layers, full, now: Math.min(full, layers - 1) }) : nothing}
+      ${progress.layers ? scales(progress) : nothing}
       <div>
         <h2 class="h1">${words.loadingTitle(loading.name)}</h2>
         <p class="lead" role="status">
-          ${words.percent(progress ? percent(progress.doneBytes, progress.totalBytes) : 0)}
+          ${preparing ? modelWords.preparing(preparing.done, preparing.total) : words.percent(progress.percent)}
         </p>
       </div>
       ${tries(write)}

@@ -6,7 +6,13 @@ import { modelWords as words } from '../words/models.ts';
 export function errorActions(error: ShoalError): TemplateResult | typeof nothing {
   switch (error.remedy) {
     case 'ask-person':
-      return html`<a class="btn" href="#/settings/hub">${words.token}</a>`;
+      if (error.details.gated === true) return html`<a class="btn" href="#/settings/hub">${words.token}</a>`;
+      if (error.details.redirectHidden === true) return html`<a class="btn" href="#/settings/hub">${words.mirror}</a>`;
+      return nothing;
+    case 'retry':
+      if (error.details.hubUnreachable === true)
+        return html`<a class="btn bare" href="#/settings/hub">${words.mirror}</a>`;
+      return nothing;
     case 'free-storage':
       return html`<a class="btn" href="#/settings/storage">${words.storage}</a>`;
     case 'free-memory':

@@ -24,7 +24,7 @@ async function probeAgain(app: App): Promise<void> {
 
 function starterOffer(app: App) {
   const state = app.starter.state.value;
-  if (!state || isKept(app)) return nothing;
+  if (!state || isHere(app)) return nothing;
   return html`<div class="starter">
     <div>
       <h3>${words.starterName}</h3>
@@ -59,10 +59,12 @@ async function fetchStarter(app: App): Promise<void> {
   await app.models.load({ name: words.starterName, source: { kind: 'server', file: model.file } });
 }
 
-function isKept(app: App): boolean {
+/** Kept, on its way, or in the server's folder already, where it has a row. */
+function isHere(app: App): boolean {
   const kept = app.device.storage.value?.files.some((file) => STARTER_FILE.test(file.name));
+  const served = app.models.served.value.some(({ file }) => STARTER_FILE.test(file));
   const loading = app.models.loading.value?.source;
-  return kept === true || (loading?.kind === 'server' && STARTER_FILE.test(loading.file));
+  return kept === true || served || (loading?.kind === 'server' && STARTER_FILE.test(loading.file));
 }
 
 export function hostOf(address: string): string {

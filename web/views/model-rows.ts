@@ -3,6 +3,7 @@ import { html, nothing, type TemplateResult } from 'lit';
 import type { CatalogueEntry, ModelSource, ModelSummary, ServerModel, StoredFile } from '../../worker/api.ts';
 import type { App } from '../app.ts';
 import { describeKept } from '../state/kept-name.ts';
+import { loadingProgress } from '../state/loading-progress.ts';
 import type { Loading, Wanted } from '../state/models.ts';
 import { confirmWith } from '../ui/confirm.ts';
 import { bytes, bytesOf, count, percent, progressLine, roughBytes } from '../ui/format.ts';
@@ -165,7 +166,7 @@ export function loadingRow(app: App, loading: Loading): TemplateResult {
     name,
     sub: beside(name, quantization, size),
     act: loadingAction(app, loading),
-    progress: html`${progressPicture(name, layers, done, total, moving ? (progress?.layersDone ?? 0) : undefined)}
+    progress: html`${progressPicture(name, layers, done, total, moving ? loadingProgress(loading).full : undefined)}
       <div class="m-why" aria-live="off">${loadingWords(loading, done, total)}</div>`,
   });
 }

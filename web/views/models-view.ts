@@ -60,7 +60,7 @@ export class ModelsView extends View {
     const storage = this.app.device.storage.value;
     return html`<header class="top">
         <div class="grow"><div class="title" aria-hidden="true">${shellWords.models}</div></div>
-        ${storage ? html`<a class="btn bare" href="#/settings/storage">${roughBytes(storage.usedBytes)}</a>` : nothing}
+        ${storage?.usedBytes ? html`<a class="btn bare" href="#/settings/storage">${words.used(roughBytes(storage.usedBytes))}</a>` : nothing}
       </header>
       <main class="page" id="content" tabindex="-1">
         <div class="pagehead">
@@ -68,8 +68,8 @@ export class ModelsView extends View {
           <p>${words.lead}</p>
           ${this.#tools()}
         </div>
-        ${interruptedLine(this.app)} ${hubLine(this.app)} ${this.#brought()}
-        ${this.wanted?.kind === 'hub' ? this.#hubFiles(this.wanted) : this.#lists()}
+        ${this.#brought()}
+        ${this.wanted?.kind === 'hub' ? this.#hubFiles(this.wanted) : html`${interruptedLine(this.app)} ${hubLine(this.app)} ${this.#lists()}`}
       </main>`;
   }
 
@@ -82,7 +82,7 @@ export class ModelsView extends View {
         <input
           type="search"
           aria-label=${words.search}
-          placeholder=${words.search}
+          placeholder=${words.searchHint}
           autocomplete="off"
           autocapitalize="off"
           spellcheck="false"

@@ -78,6 +78,7 @@ export const chatWords = {
   stop: 'Stop',
   chooseModel: 'Choose a model',
   loading: (name: string, percent: number) => `${name} is loading: ${percent} %`,
+  almost: (name: string) => `${name} is here; the GPU is being prepared.`,
   toEnd: 'To the newest',
   readyTitle: (name: string) => `${name} is ready.`,
   readyLead: 'It runs on this device. Conversations are kept here and nowhere else.',

@@ -2,7 +2,7 @@
 export const modelWords = {
   lead: 'Sorted by what fits. One small mark is one layer of a model.',
   search: 'Search the catalogue, or paste a Hugging Face name or an address',
-  searchLabel: 'Search for a model',
+  searchHint: 'Search, owner/name or address',
   searchGo: 'Look up',
   context: 'Context',
   contextNote: 'How many tokens a conversation may take. More needs more memory.',

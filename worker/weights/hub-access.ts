@@ -51,7 +51,9 @@ function withToken(hub: Hub, address: string, init: RequestInit): Headers {
     throw new PersonError(`The access token is only for ${hub.base.origin}, not for ${new URL(address).origin}.`);
   }
   if (!/^[\x21-\x7e]+$/.test(hub.token)) {
-    throw new PersonError('The access token holds characters that no token has. Paste it again in Settings.');
+    throw new PersonError('The access token holds characters that no token has. Paste it again in Settings.', {
+      gated: true,
+    });
   }
   const headers = new Headers(init.headers);
   headers.set('authorization', `Bearer ${hub.token}`);
