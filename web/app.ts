@@ -72,10 +72,6 @@ export class App {
       case 'storage-changed':
         void this.device.readStorage();
         return;
-      case 'model-unloaded':
-        this.models.forgetLoaded();
-        this.notice.set({ tone: 'warn', words: event.why });
-        return;
       case 'device-lost':
         void this.#onDeviceLost(event.message);
         return;

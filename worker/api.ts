@@ -122,15 +122,19 @@ export interface ModelSummary {
 
 export type LoadEvent =
   | { readonly kind: 'header'; readonly summary: ModelSummary }
+  /** The model that was loaded before is freed: nothing answers until this one is ready. */
+  | { readonly kind: 'unloaded' }
   | {
       readonly kind: 'progress';
       readonly doneBytes: number;
       readonly totalBytes: number;
       /** Bytes that came over the network in this run. */
       readonly fetchedBytes: number;
+      /** Bytes of the shards now coming, beside `doneBytes`: not whole and checked yet. */
+      readonly arrivingBytes: number;
       /** Layers whose weights are all here. */
       readonly layersDone: number;
-      /** Over the last seconds; absent until measured. */
+      /** Of the download, over the last seconds; absent until measured, and while nothing comes. */
       readonly bytesPerSecond?: number;
       readonly secondsLeft?: number;
       readonly repairedShards: number;
@@ -270,8 +274,7 @@ export interface HostFacts {
 /** What happens without being asked for. */
 export type WorkerEvent =
   | { readonly kind: 'device-lost'; readonly reason: 'lost' | 'out-of-memory' | 'validation'; readonly message: string }
-  | { readonly kind: 'storage-changed' }
-  | { readonly kind: 'model-unloaded'; readonly why: string };
+  | { readonly kind: 'storage-changed' };
 
 export interface WorkerApi {
   /** First call. */
@@ -289,7 +292,8 @@ export interface WorkerApi {
   inspect(source: ModelSource, contextTokens: number): Promise<ModelSummary>;
 
   /**
-   * Downloads what is missing and loads it on the GPU as it comes; the model that was loaded before is freed first.
+   * Downloads what is missing and loads it on the GPU as it comes. A model that is loaded answers until all of the other
+   * one is here, and is freed then; one that cannot be had, or does not fit, costs it nothing.
    * `pauseLoad` makes it reject with CancelledError; what came is kept, and the same call resumes.
    */
   load(source: ModelSource, contextTokens: number, onEvent: (event: LoadEvent) => void): Promise<LoadedModel>;

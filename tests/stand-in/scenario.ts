@@ -14,6 +14,8 @@ export interface Scenario {
   readonly tokensPerSecond: number;
   /** Bytes a second of a download. */
   readonly downloadRate: number;
+  /** The connection ends after so many bytes of the first download. */
+  readonly breakAfter: number;
   readonly prefillMs: number;
   /** What goes wrong, once, in the first answer: after this many tokens. */
   readonly fault: 'none' | 'lost' | 'full' | 'memory';
@@ -45,6 +47,7 @@ export function readScenario(search: string): Scenario {
     interrupted: asked.has('interrupted'),
     tokensPerSecond: number('rate', 100),
     downloadRate: number('download', 400e6),
+    breakAfter: number('break', Number.POSITIVE_INFINITY),
     prefillMs: number('prefill', 60),
     fault: oneOf('fault', ['none', 'lost', 'full', 'memory']),
     faultAfter: number('after', 12),

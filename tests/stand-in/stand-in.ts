@@ -26,6 +26,7 @@ import type { Scenario } from './scenario.ts';
 const GIB = 1024 ** 3;
 const TICK_MS = 10;
 const PIPELINES = 24;
+const SHARD_BYTES = 4 * 1024 * 1024;
 const PROMPT_TOKENS = 220;
 const STARTER_NAME = 'SmolLM2-135M-Instruct.Q4_1.gguf';
 type Shape = (typeof SHAPES)[number];
@@ -41,11 +42,13 @@ export class StandIn implements WorkerApi {
   #paused = false;
   #stops = new Set<string>();
   #faultsLeft: number;
+  #breakAfter: number;
   #lookUps = 0;
   #folderLooks = 0;
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
+    this.#breakAfter = scenario.breakAfter;
     this.#faultsLeft = scenario.fault === 'none' ? 0 : 1;
     const [tiny, small, , thinker] = SHAPES;
     if (scenario.kept && small) this.#keep(small, small.bytes);
@@ -119,12 +122,13 @@ export class StandIn implements WorkerApi {
 
   async load(source: ModelSource, contextTokens: number, onEvent: (event: LoadEvent) => void): Promise<LoadedModel> {
     this.#paused = false;
-    this.#loaded = undefined;
     const summary = this.#summary(source, contextTokens);
     onEvent({ kind: 'header', summary });
     const cached = summary.keptBytes >= summary.fileBytes;
     const rate = cached ? this.#scenario.downloadRate * 4 : this.#scenario.downloadRate;
     const from = cached ? 0 : summary.keptBytes;
+    // as the worker does: what is loaded answers until all of the other one is here
+    if (cached) this.#replace(onEvent);
     let done = from;
     let last = performance.now();
     while (done < summary.fileBytes) {
@@ -133,12 +137,19 @@ export class StandIn implements WorkerApi {
         this.#keep(this.#shape(source), done);
         throw new CancelledError('Paused.');
       }
+      if (!cached && done - from >= this.#breakAfter) {
+        this.#breakAfter = Number.POSITIVE_INFINITY;
+        this.#keep(this.#shape(source), done);
+        throw new RetryError('The connection ended. What came is kept: try again to go on from there.');
+      }
       const now = performance.now();
       done = Math.min(summary.fileBytes, done + (rate * (now - last)) / 1000);
       last = now;
+      const arrivingBytes = cached || done === summary.fileBytes ? 0 : Math.round(done % SHARD_BYTES);
       onEvent({
         kind: 'progress',
-        doneBytes: Math.round(done),
+        doneBytes: Math.round(done) - arrivingBytes,
+        arrivingBytes,
         totalBytes: summary.fileBytes,
         fetchedBytes: cached ? 0 : Math.round(done - from),
         layersDone: Math.floor((done / summary.fileBytes) * summary.layers),
@@ -147,6 +158,7 @@ export class StandIn implements WorkerApi {
         repairedShards: 0,
       });
     }
+    this.#replace(onEvent);
     for (let i = 1; i <= PIPELINES; i++) onEvent({ kind: 'preparing', pipelinesDone: i, pipelinesTotal: PIPELINES });
     if (source.kind !== 'picked' || !this.#scenario.problems.includes('no-storage')) {
       this.#keep(this.#shape(source), summary.fileBytes);
@@ -159,6 +171,12 @@ export class StandIn implements WorkerApi {
       allocatedBytes: summary.fit.totalBytes,
     };
     return this.#loaded;
+  }
+
+  #replace(onEvent: (event: LoadEvent) => void): void {
+    if (this.#loaded === undefined) return;
+    this.#loaded = undefined;
+    onEvent({ kind: 'unloaded' });
   }
 
   async pauseLoad(): Promise<void> {

@@ -15,7 +15,10 @@ import { fromAny, type ShoalError } from './errors.ts';
 import type { PreferenceStore } from './preferences.ts';
 import type { WakeLock } from './wake-lock.ts';
 
-type Progress = Extract<LoadEvent, { kind: 'progress' }>;
+type ProgressEvent = Extract<LoadEvent, { kind: 'progress' }>;
+
+/** How far a load is, to be shown: `doneBytes` counts what is arriving too, so that it moves on a slow network. */
+type Progress = Omit<ProgressEvent, 'arrivingBytes'>;
 
 /** The model that is being loaded, or was until it was paused or failed. */
 export interface Loading {
@@ -44,6 +47,10 @@ export interface Wanted {
 export type HubState = 'unknown' | 'reachable' | 'unreachable';
 
 const PROGRESS_MS = 120;
+
+function shown({ arrivingBytes, ...progress }: ProgressEvent): Progress {
+  return { ...progress, doneBytes: progress.doneBytes + arrivingBytes };
+}
 
 /** Not a hub that answers and asks to slow down, or for a token. */
 function isHubAway(error: unknown): boolean {
@@ -214,11 +221,6 @@ export class Models {
     return this.load({ name: summary.name, source, contextTokens });
   }
 
-  /** The worker freed it by itself. */
-  forgetLoaded(): void {
-    this.#loaded.set(undefined);
-  }
-
   /** At the second visit: what was used last, if all of it is kept. */
   loadLast(): Promise<boolean> {
     const last = this.#preferences.all.value.lastModel;
@@ -256,14 +258,16 @@ export class Models {
       waiting = undefined;
     };
     return (event) => {
-      if (run !== this.#run) return;
+      // whichever load it was for
+      if (event.kind === 'unloaded') this.#loaded.set(undefined);
+      if (run !== this.#run || event.kind === 'unloaded') return;
       if (event.kind === 'header') show({ summary: event.summary, name: event.summary.name });
       else if (event.kind === 'preparing') {
         show({ preparing: { done: event.pipelinesDone, total: event.pipelinesTotal } });
       } else {
         // the last one before a silence is shown too
         if (!waiting) setTimeout(showProgress, PROGRESS_MS);
-        waiting = event;
+        waiting = shown(event);
         if (performance.now() - shownAt >= PROGRESS_MS || event.doneBytes >= event.totalBytes) showProgress();
       }
     };

@@ -10,10 +10,10 @@ import type { Stage } from '../models/stage.ts';
 import { fitModel } from '../planner/fit.ts';
 import type { StageShape } from '../planner/memory.ts';
 import { chatTemplate, createTokenizer, type Tokenizer } from '../text/index.ts';
+import { LoadProgress } from './load-progress.ts';
 import type { MemoryClaims } from './memory-claims.ts';
 import type { OpenedModel } from './model-files.ts';
 import { preparePrograms } from './prepare-programs.ts';
-import { TransferRate } from './transfer-rate.ts';
 
 /** Conversations that keep keys and values at once; they share the pages of one full context. */
 const SLOTS = 4;
@@ -35,6 +35,8 @@ export interface LoadModelOptions {
   readonly pace: Pace;
   readonly signal: AbortSignal;
   readonly onEvent: (event: LoadEvent) => void;
+  /** The memory is this model's now: what takes it still is to be freed before this returns. */
+  readonly onClaimed: () => void;
 }
 
 export function stageShape(contextTokens: number, storage: 'f16' | 'f32'): StageShape {
@@ -47,7 +49,7 @@ export function stageShape(contextTokens: number, storage: 'f16' | 'f32'): Stage
  * figures when it does not fit.
  */
 export async function loadModel(options: LoadModelOptions): Promise<LoadedParts> {
-  const { opened, contextTokens, gpu, claims, pace, signal, onEvent } = options;
+  const { opened, contextTokens, gpu, claims, pace, signal, onEvent, onClaimed } = options;
   const { checkpoint, file } = opened;
   const spec = readModelSpec(checkpoint);
   const tokenizer = createTokenizer(checkpoint.metadata);
@@ -69,9 +71,9 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedParts>
   });
   const { plan, shape } = fitAt(claimed);
   gpu.ledger.budgetBytes = claimed;
+  onClaimed();
 
-  const rate = new TransferRate();
-  let layersDone = 0;
+  const progress = new LoadProgress(onEvent);
   let prepared: Promise<void> = Promise.resolve();
   const preparing = new AbortController();
   const mayPrepare = AbortSignal.any([signal, preparing.signal]);
@@ -84,13 +86,10 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedParts>
     signal,
     reader: {
       shards: (indices, stop) =>
-        file.shards(indices, {
-          signal: stop,
-          onProgress: (progress) => onEvent({ kind: 'progress', ...progress, layersDone, ...rate.at(progress) }),
-        }),
+        file.shards(indices, { signal: stop, onProgress: (transferred) => progress.take(transferred) }),
     },
     onLayers: (layers) => {
-      layersDone = layers;
+      progress.layersDone = layers;
     },
     onAllocated: (allocated) => {
       const chunkRows = bucketFor(pace.rows);
@@ -100,10 +99,12 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedParts>
       );
       prepared.catch(() => {}); // awaited below
     },
-  }).catch((error: unknown) => {
-    preparing.abort();
-    throw error;
-  });
+  })
+    .catch((error: unknown) => {
+      preparing.abort();
+      throw error;
+    })
+    .finally(() => progress.stop());
   try {
     // what came is the published file, or it is not used ('incomplete': it has parts that no tensor needs)
     await file.verifyWhole(signal);

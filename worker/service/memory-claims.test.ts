@@ -49,6 +49,20 @@ describe('windows of one device', () => {
     expect(taken.reduce((sum, bytes) => sum + bytes, 0)).toBe(budget);
   });
 
+  it('keep what they hold when another model is refused', async () => {
+    const locks = new FakeLocks();
+    const [one, two] = [new MemoryClaims(locks), new MemoryClaims(locks)];
+    await one.claim(() => 300);
+    await expect(
+      one.claim(() => {
+        throw new Error('too large');
+      }),
+    ).rejects.toThrow('too large');
+    expect(await two.othersBytes()).toBe(300);
+    await one.claim(() => 500);
+    expect(await two.othersBytes()).toBe(500);
+  });
+
   it('hold nothing when the decision is to refuse', async () => {
     const locks = new FakeLocks();
     const [one, two] = [new MemoryClaims(locks), new MemoryClaims(locks)];

@@ -36,14 +36,17 @@ export class MemoryClaims {
     return bytes;
   }
 
-  /** Replaces what this window holds by what `decide` takes of the bytes that others leave. One window at a time. */
+  /**
+   * Replaces what this window holds by what `decide` takes of the bytes that others leave. One window at a time. When it
+   * throws, this window holds what it held.
+   */
   async claim(decide: (othersBytes: number) => number): Promise<number> {
     if (this.#locks === undefined) return decide(0);
     const locks = this.#locks;
     let bytes = 0;
     await locks.request(CLAIMING, async () => {
-      await this.release();
       bytes = decide(await this.othersBytes());
+      await this.release();
       await new Promise<void>((held, failed) => {
         this.#released = locks
           .request(`${PREFIX}${this.#own}:${Math.ceil(bytes)}`, () => {

@@ -30,6 +30,7 @@ import { createTemplateRenderer, spawnTemplateWorker, type TemplateRenderer } fr
 import { CATALOGUE, resolveCatalogueEntry } from '../weights/catalogue.ts';
 import { catalogueEntry } from './catalogue-fit.ts';
 import { DeviceHost } from './device-host.ts';
+import { fetchModel } from './fetch-model.ts';
 import { type LoadedParts, loadModel, stageShape } from './load-model.ts';
 import { LoadingNotes } from './loading-note.ts';
 import { type LockQuery, MemoryClaims } from './memory-claims.ts';
@@ -236,18 +237,23 @@ export class ShoalWorker implements WorkerApi {
     signal: AbortSignal,
   ): Promise<LoadedModel> {
     const { host, device, files, notes, claims, onEvent: tell } = this.#here;
-    await this.#close(new CancelledError('Another model is being loaded.'));
     const opened = await files.open(source, signal);
     const summary = await this.#summary(opened, contextTokens);
     onEvent({ kind: 'header', summary });
     if (this.#loading !== undefined) this.#loading.key = summary.key;
+    // the model that is loaded answers until the other one is here
+    const isRemote = source.kind !== 'picked' && summary.fit.verdict !== 'too-large';
+    if (this.#active !== undefined && isRemote) await fetchModel(opened, signal, onEvent);
     const { budgetBytes } = await device.report(this.#now);
     return notes.during({ window: host.window, model: summary.name, budgetBytes }, signal, async () => {
       let gpu: Gpu | undefined;
       try {
         gpu = await device.open(this.#now, budgetBytes);
         const pace = this.#paceOf(summary.key, gpu);
-        const parts = await loadModel({ opened, contextTokens, gpu, claims, pace, signal, onEvent });
+        const onClaimed = () => {
+          if (this.#free(new CancelledError('Another model was loaded.'))) onEvent({ kind: 'unloaded' });
+        };
+        const parts = await loadModel({ opened, contextTokens, gpu, claims, pace, signal, onEvent, onClaimed });
         const engine = new Engine(parts.stage, parts.shape.contextTokens, parts.shape.slots, pace);
         const chat: ChatModel = {
           key: summary.key,
@@ -271,7 +277,7 @@ export class ShoalWorker implements WorkerApi {
       } catch (error) {
         const cause = gpu === undefined || signal.aborted ? error : await gpu.causeOf(error);
         gpu?.close();
-        await claims.release();
+        if (this.#active === undefined) await claims.release();
         tell({ kind: 'storage-changed' });
         throw cause;
       }
@@ -296,13 +302,18 @@ export class ShoalWorker implements WorkerApi {
   }
 
   async #close(why: Error): Promise<void> {
+    if (this.#free(why)) await this.#here.claims.release();
+  }
+
+  /** Ends what answers and frees the GPU, if a model is loaded; its claim on memory stays. */
+  #free(why: Error): boolean {
     const active = this.#active;
-    if (active === undefined) return;
+    if (active === undefined) return false;
     this.#active = undefined;
     active.engine.close(why);
     active.parts.stopPreparing();
     active.parts.stage.free();
     active.gpu.close();
-    await this.#here.claims.release();
+    return true;
   }
 }

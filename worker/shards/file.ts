@@ -61,8 +61,12 @@ export class StoredCachedFile implements CachedFile {
   }
 
   async has(indices: readonly number[]): Promise<boolean> {
+    return (await this.missing(indices)).length === 0;
+  }
+
+  async missing(indices: readonly number[]): Promise<readonly number[]> {
     const { here } = await this.#stored(this.#context.records.presence(this.#file.key));
-    return indices.every((index) => here.has(index));
+    return indices.filter((index) => !here.has(index));
   }
 
   async readRange(start: number, end: number, signal: AbortSignal): Promise<Uint8Array> {

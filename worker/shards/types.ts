@@ -45,6 +45,8 @@ export interface CachedFile {
   ): AsyncIterable<Shard>;
   /** True when each of these shards is in the store. */
   has(indices: readonly number[]): Promise<boolean>;
+  /** Those of these shards that are not. */
+  missing(indices: readonly number[]): Promise<readonly number[]>;
   /**
    * Checks the whole file's SHA-256 against the origin's when all shards are here; only what a download has not
    * hashed on its way is read again. A mismatch drops every shard of the file and throws ModelError. A hash that only

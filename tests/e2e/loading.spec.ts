@@ -1,0 +1,74 @@
+/** The page while models load, over a stand-in worker. */
+import { expect, type Page, test } from '@playwright/test';
+import { serveStandIn } from '../stand-in/serve.mjs';
+
+const SMALL_MODEL = 'SmolLM2 360M';
+const OTHER_MODEL = 'Llama 3.2 1B';
+
+let site: Awaited<ReturnType<typeof serveStandIn>>;
+test.beforeAll(async () => {
+  site = await serveStandIn();
+});
+test.afterAll(async () => {
+  await site.close();
+});
+
+const open = (page: Page, address: string) => page.goto(site.origin + address);
+const answers = (page: Page) => page.getByRole('article', { name: 'Answer' });
+const row = (page: Page, name: string) =>
+  page.getByRole('listitem').filter({ has: page.getByRole('heading', { name, exact: true }) });
+
+async function go(page: Page, view: string): Promise<void> {
+  await page.evaluate((hash) => {
+    location.hash = hash;
+  }, `#/${view}`);
+}
+
+/** Loads the small model that is kept. */
+async function loadSmall(page: Page, scenario: string): Promise<void> {
+  await open(page, `/?kept&${scenario}#/models`);
+  await page.getByRole('button', { name: `Load ${SMALL_MODEL}` }).click();
+  await expect(row(page, SMALL_MODEL)).toContainText('Loaded with');
+}
+
+async function ask(page: Page, text: string): Promise<void> {
+  await page.getByRole('textbox', { name: 'Message' }).fill(text);
+  await page.getByRole('button', { name: 'Send' }).click();
+}
+
+test.describe('another model', () => {
+  test('leaves the loaded one answering while it downloads, and when it is paused', async ({ page }) => {
+    await loadSmall(page, 'download=100000000&rate=2000');
+    await page.getByRole('button', { name: `Get 808 MB: ${OTHER_MODEL}` }).click();
+    await expect(row(page, OTHER_MODEL)).toContainText('s left');
+    await expect(row(page, SMALL_MODEL)).toContainText('Ready');
+    await go(page, 'chat');
+    await ask(page, 'Say: still here');
+    await expect(answers(page)).toContainText('still here');
+    await go(page, 'models');
+    await row(page, OTHER_MODEL).getByRole('button', { name: 'Pause' }).click();
+    await expect(row(page, OTHER_MODEL)).toContainText('Paused at');
+    await expect(row(page, SMALL_MODEL)).toContainText('Ready');
+  });
+
+  test('takes the place of the loaded one, of which nothing says that it is ready any more', async ({ page }) => {
+    await loadSmall(page, 'download=40000000');
+    await page.getByRole('button', { name: 'Load SmolLM2 135M' }).click();
+    await expect(row(page, SMALL_MODEL)).not.toContainText('Ready');
+    await expect(row(page, SMALL_MODEL)).toContainText('Kept');
+    await go(page, 'chat');
+    await expect(page.getByText(/SmolLM2 135M is loading: \d+ %/)).toBeVisible();
+    await page.getByRole('textbox', { name: 'Message' }).fill('Too early');
+    await expect(page.getByRole('button', { name: 'Send' })).toHaveAttribute('aria-disabled', 'true');
+  });
+});
+
+test('a download moves between its shards', async ({ page }) => {
+  await open(page, '/?download=1000000#/models');
+  await page.getByRole('button', { name: `Get 808 MB: ${OTHER_MODEL}` }).click();
+  const bar = row(page, OTHER_MODEL).getByRole('progressbar');
+  const shown = new Set<string | null>();
+  await expect
+    .poll(async () => shown.add(await bar.getAttribute('aria-valuetext')).size, { intervals: [100], timeout: 3500 })
+    .toBeGreaterThanOrEqual(3);
+});
