@@ -16,7 +16,7 @@ export function nodeTooOld(version) {
   // what Vite needs: require() of modules came with 20.19 and 22.12
   const serves = major > 22 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19);
   if (serves) return undefined;
-  return `Shoal needs Node 20.19, 22.12 or later; this is Node ${version}. Install a newer one from https://nodejs.org and try again.`;
+  return `Shoal needs Node 20.19 or a later 20, or 22.12 or later; this is Node ${version}. Install a newer one from https://nodejs.org and try again.`;
 }
 
 /**

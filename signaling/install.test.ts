@@ -1,7 +1,11 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { engines } from '../package.json';
 import { missingPackages, nodeTooOld } from './install.mjs';
 import { exclusively } from './lock.mjs';
 import { parseOptions } from './options.mjs';
@@ -18,6 +22,14 @@ describe('Node', () => {
   });
   it.each(['20.19.0', '20.20.2', '22.12.0', '24.1.0'])('%s serves', (version) => {
     expect(nodeTooOld(version)).toBeUndefined();
+  });
+
+  it('is asked for alike by the start, by npm and in the README', async () => {
+    expect(engines.node).toBe('^20.19 || >=22.12');
+    const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+    for (const said of [nodeTooOld('18.0.0') ?? '', readme]) {
+      expect(said.replace(/\s+/g, ' ')).toContain('Node 20.19 or a later 20, or 22.12 or later');
+    }
   });
 });
 
@@ -69,6 +81,58 @@ describe('two at once', () => {
     const first = order[0]?.[0];
     expect(order[1]).toBe(`${first} ends`);
     expect(order).toHaveLength(4);
+  });
+
+  it('a lock with this process’s own id was left by another that had the id before', async () => {
+    const lockFile = path.join(root, 'a.lock');
+    await writeFile(lockFile, String(process.pid));
+    expect(await exclusively(lockFile, async () => 'runs')).toBe('runs');
+    expect(existsSync(lockFile)).toBe(false);
+  });
+
+  describe('where another process has the id', () => {
+    let other: ReturnType<typeof spawn>;
+    let lockFile: string;
+    const said: string[] = [];
+    const say = (words: string) => void said.push(words);
+    beforeEach(async () => {
+      other = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+      await once(other, 'spawn');
+      lockFile = path.join(root, 'a.lock');
+      await writeFile(lockFile, String(other.pid));
+      said.length = 0;
+    });
+    const end = async () => {
+      if (other.exitCode !== null || other.signalCode !== null) return;
+      other.kill();
+      await once(other, 'exit');
+    };
+    afterEach(end);
+
+    it('and does not touch the lock, it is taken over, and who was waited for is said', async () => {
+      const options = { silentForMs: 500, sayAfterMs: 0, say };
+      expect(await exclusively(lockFile, async () => 'runs', options)).toBe('runs');
+      expect(said).toHaveLength(1);
+      expect(said[0]).toContain(`process ${other.pid}`);
+    });
+
+    it('and touches the lock, it is waited for until it dies', async () => {
+      await end();
+      const lock = new URL('./lock.mjs', import.meta.url).href;
+      const holds = `import { exclusively } from ${JSON.stringify(lock)};
+        await exclusively(${JSON.stringify(lockFile)}, async () => {
+          console.log('holds');
+          await new Promise((resolve) => setTimeout(resolve, 2000));
+          console.log('ends');
+        }, { heartbeatMs: 50 });`;
+      other = spawn(process.execPath, ['--input-type=module', '-e', holds], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const events: string[] = [];
+      const begins = once(other.stdout as NodeJS.ReadableStream, 'data');
+      other.stdout?.on('data', (text) => events.push(String(text).trim()));
+      await begins;
+      await exclusively(lockFile, async () => events.push('next'), { silentForMs: 700, say });
+      expect(events).toEqual(['holds', 'ends', 'next']);
+    });
   });
 });
 
