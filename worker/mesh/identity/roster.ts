@@ -3,35 +3,29 @@ import { compareText } from './bytes.ts';
 
 /** Members of a room at most. */
 export const MAX_MEMBERS = 64;
-/** Entries that a roster keeps, of all times: the lowest by (rank, device, by). */
+/** Of all times; what comes above is not taken in. */
 export const MAX_ENTRIES = 512;
-export const MAX_ENTRIES_A_DEVICE = 4;
 export const MAX_TOMBSTONES = 1024;
-export const MAX_TOMBSTONES_A_DEVICE = 8;
 export const MAX_RANK = 1_000_000;
 
 /**
- * What two devices know together: commutative, associative and idempotent. Checks no signature: both must hold only what
- * was checked (`takeIn`).
+ * What two devices know together: commutative, associative and idempotent. Checks nothing: both must hold only what
+ * was checked (`Verifier.takeIn`), which also bounds them.
  */
 export function unite(one: Roster, other: Pick<Roster, 'entries' | 'tombstones'>): Roster {
-  const entries = lowest(
-    [...one.entries, ...other.entries],
-    (entry) => `${entry.device} ${entry.by}`,
-    (a, b) => a.rank - b.rank || compareText(a.name, b.name) || compareText(a.signature, b.signature),
-    compareEntries,
-    MAX_ENTRIES_A_DEVICE,
-    MAX_ENTRIES,
-  );
-  const tombstones = lowest(
-    [...one.tombstones, ...other.tombstones],
-    (tombstone) => `${tombstone.device} ${tombstone.by}`,
-    (a, b) => compareText(a.keeps.join(), b.keeps.join()) || compareText(a.signature, b.signature),
-    (a, b) => compareText(a.device, b.device) || compareText(a.by, b.by),
-    MAX_TOMBSTONES_A_DEVICE,
-    MAX_TOMBSTONES,
-  );
-  return { maker: one.maker, salt: one.salt, entries, tombstones };
+  return {
+    maker: one.maker,
+    salt: one.salt,
+    // a signer that signs twice: the one with the lower rank, then any, but everywhere the same
+    entries: leastOfEach(
+      [...one.entries, ...other.entries],
+      (a, b) => a.rank - b.rank || compareText(a.name, b.name) || compareText(a.signature, b.signature),
+    ).sort(compareEntries),
+    tombstones: leastOfEach(
+      [...one.tombstones, ...other.tombstones],
+      (a, b) => compareText(a.keeps.join(), b.keeps.join()) || compareText(a.signature, b.signature),
+    ).sort((a, b) => compareText(a.device, b.device) || compareText(a.by, b.by)),
+  };
 }
 
 /** Tells whether two rosters differ, to exchange them only then; protects against nothing. */
@@ -48,35 +42,19 @@ export function rosterDigest(roster: Roster): string {
   );
 }
 
-/** For a reader who wants entries so that each comes after those that it rests on. */
-export function compareEntries(a: RosterEntry, b: RosterEntry): number {
+function compareEntries(a: RosterEntry, b: RosterEntry): number {
   return a.rank - b.rank || compareText(a.device, b.device) || compareText(a.by, b.by);
 }
 
-/** Of each key the least by `within`, of each device the `perDevice` least by `order`, of all the `total` least. */
-function lowest<T extends { readonly device: DeviceId }>(
-  all: readonly T[],
-  keyOf: (item: T) => string,
-  within: (a: T, b: T) => number,
-  order: (a: T, b: T) => number,
-  perDevice: number,
-  total: number,
-): readonly T[] {
-  const byKey = new Map<string, T>();
+/** Of those of one device and one signer the least. */
+function leastOfEach<T extends RosterEntry | Tombstone>(all: readonly T[], compare: (a: T, b: T) => number): T[] {
+  const least = new Map<string, T>();
   for (const item of all) {
-    const key = keyOf(item);
-    const known = byKey.get(key);
-    if (known === undefined || within(item, known) < 0) byKey.set(key, item);
+    const key = `${item.device} ${item.by}`;
+    const known = least.get(key);
+    if (known === undefined || compare(item, known) < 0) least.set(key, item);
   }
-  const counts = new Map<DeviceId, number>();
-  return [...byKey.values()]
-    .sort(order)
-    .filter(({ device }) => {
-      const count = (counts.get(device) ?? 0) + 1;
-      counts.set(device, count);
-      return count <= perDevice;
-    })
-    .slice(0, total);
+  return [...least.values()];
 }
 
 /** What a roster says of a device: in, tombstoned, or neither (also when who let it in no longer counts). */
@@ -85,7 +63,7 @@ export type Standing = 'member' | 'removed' | 'unknown';
 /** What follows from a roster; nothing is checked again. */
 export interface Membership {
   readonly roster: Roster;
-  /** Of members the entry that holds, lowest (rank, device) first; at most 64. */
+  /** Of members the entry that holds, those who were here first first; at most 64. */
   readonly members: readonly RosterEntry[];
   /** Devices that were let in or tombstoned and are not in; ascending. */
   readonly out: readonly DeviceId[];
@@ -99,9 +77,7 @@ export interface Membership {
 export function membershipOf(roster: Roster): Membership {
   const removals = removalsThatHold(roster);
   const removed = new Set(removals.map(({ device }) => device));
-  const inside = [...chained(roster, removals).values()]
-    .filter(({ device }) => !removed.has(device))
-    .sort(compareEntries);
+  const inside = [...chained(roster, removals).values()].filter(({ device }) => !removed.has(device));
   const insideIds = new Set(inside.map(({ device }) => device));
   const members = inside.slice(0, MAX_MEMBERS);
   const byDevice = new Map(members.map((entry) => [entry.device, entry]));
@@ -125,7 +101,7 @@ export function chainOf({ roster, removals }: Membership, device: DeviceId): rea
   const chain: RosterEntry[] = [];
   for (let at = holding.get(device); at; at = holding.get(at.by)) {
     chain.push(at);
-    if (at.rank === 0) return chain;
+    if (at.device === at.by) return chain;
   }
   return [];
 }
@@ -139,21 +115,17 @@ function removalsThatHold(roster: Roster): readonly Tombstone[] {
   const holding: Tombstone[] = [];
   while (bySigner.size > 0) {
     const removed = new Set(holding.map(({ device }) => device));
-    const inside = chained(roster, holding);
-    const next = [...bySigner.keys()]
-      .flatMap((device) => inside.get(device) ?? [])
-      .filter(({ device }) => !removed.has(device))
-      .sort(compareEntries)[0];
-    if (!next) break;
-    holding.push(...(bySigner.get(next.device) ?? []));
-    bySigner.delete(next.device);
+    const next = [...chained(roster, holding).keys()].find((device) => bySigner.has(device) && !removed.has(device));
+    if (next === undefined) break;
+    holding.push(...(bySigner.get(next) ?? []));
+    bySigner.delete(next);
   }
   return holding;
 }
 
 /**
- * For each device to which entries chain from the maker's, the lowest of them. A removed device lets in only those whom
- * a removal of it keeps.
+ * For each device to which entries chain from the maker's the one that counts, in the order of (rank, device). A rank that
+ * is not above that of its signer counts as the next above. A removed device lets in only those whom a removal of it keeps.
  */
 function chained(roster: Roster, removals: readonly Tombstone[]): ReadonlyMap<DeviceId, RosterEntry> {
   const kept = new Map<DeviceId, Set<DeviceId>>();
@@ -163,13 +135,24 @@ function chained(roster: Roster, removals: readonly Tombstone[]): ReadonlyMap<De
     kept.set(device, all);
   }
   const holding = new Map<DeviceId, RosterEntry>();
-  // entries ascend by rank and one of `by` is lower: it has been met before
+  const reached: { readonly entry: RosterEntry; readonly rank: number }[] = [];
+  const bySigner = new Map<DeviceId, RosterEntry[]>();
   for (const entry of roster.entries) {
-    if (holding.has(entry.device)) continue;
-    const isMaker = entry.rank === 0 && entry.device === roster.maker && entry.by === roster.maker;
-    const by = holding.get(entry.by);
-    const letIn = by !== undefined && by.rank < entry.rank && kept.get(entry.by)?.has(entry.device) !== false;
-    if (isMaker || letIn) holding.set(entry.device, entry);
+    if (entry.device !== entry.by) bySigner.set(entry.by, [...(bySigner.get(entry.by) ?? []), entry]);
+    else if (entry.device === roster.maker) reached.push({ entry, rank: 0 });
+  }
+  while (reached.length > 0) {
+    reached.sort(
+      (a, b) => a.rank - b.rank || compareText(a.entry.device, b.entry.device) || compareEntries(a.entry, b.entry),
+    );
+    const next = reached.shift();
+    if (!next || holding.has(next.entry.device)) continue;
+    const by = next.entry.device;
+    holding.set(by, next.entry);
+    for (const entry of bySigner.get(by) ?? []) {
+      const isKept = kept.get(by)?.has(entry.device) !== false;
+      if (isKept && !holding.has(entry.device)) reached.push({ entry, rank: Math.max(entry.rank, next.rank + 1) });
+    }
   }
   return holding;
 }

@@ -2,7 +2,7 @@ import type { Roster, RosterEntry, Tombstone } from '../types.ts';
 import { type Bytes, canonical, concatenate, fromBase64url, toBase64url } from './bytes.ts';
 import { DEVICE_ID_BYTES, type DeviceKey, isKeyOf, verifySignature } from './device-key.ts';
 import { isName } from './names.ts';
-import { compareEntries, MAX_RANK, unite } from './roster.ts';
+import { MAX_ENTRIES, MAX_RANK, MAX_TOMBSTONES, unite } from './roster.ts';
 
 type Unsigned<T> = Omit<T, 'signature'>;
 /** Checked signatures that are remembered; a full roster has about 200. */
@@ -35,31 +35,34 @@ export class Verifier {
 
   /** Unites; leaves out what does not hold by itself. Shapes must have been validated. */
   async takeIn(roster: Roster, incoming: Pick<Roster, 'entries' | 'tombstones'>): Promise<Taken> {
-    const known = new Set([...roster.entries, ...roster.tombstones].map(({ signature }) => signature));
-    let refused = 0;
+    const before = new Set([...roster.entries, ...roster.tombstones].map(contentOf));
     let united = roster;
-    const news = { entries: [] as RosterEntry[], tombstones: [] as Tombstone[] };
-    for (const entry of [...incoming.entries].sort(compareEntries)) {
-      if (known.has(entry.signature) && united.entries.some((other) => isSame(other, entry))) continue;
-      if (await this.#isEntry(united, entry)) {
-        united = unite(united, { entries: [entry], tombstones: [] });
-        news.entries.push(entry);
-      } else refused++;
+    let waiting = incoming.entries.filter((entry) => !before.has(contentOf(entry)));
+    // mostly once: entries come after those that they rest on
+    for (let found = -1; found !== 0 && waiting.length > 0; ) {
+      const entries: RosterEntry[] = [];
+      for (const entry of waiting) {
+        const known = unite(united, { entries, tombstones: [] });
+        if (known.entries.length < MAX_ENTRIES && (await this.#isEntry(known, entry))) entries.push(entry);
+      }
+      waiting = waiting.filter((entry) => !entries.includes(entry));
+      united = unite(united, { entries, tombstones: [] });
+      found = entries.length;
     }
-    for (const tombstone of incoming.tombstones) {
-      if (known.has(tombstone.signature) && united.tombstones.some((other) => isSame(other, tombstone))) continue;
-      if (await this.#isTombstone(united, tombstone)) news.tombstones.push(tombstone);
-      else refused++;
+    const tombstones: Tombstone[] = [];
+    const unknown = incoming.tombstones.filter((tombstone) => !before.has(contentOf(tombstone)));
+    for (const tombstone of unknown) {
+      const isRoom = united.tombstones.length + tombstones.length < MAX_TOMBSTONES;
+      if (isRoom && (await this.#isTombstone(united, tombstone))) tombstones.push(tombstone);
     }
-    united = unite(united, news);
-    const held = new Set<unknown>([...united.entries, ...united.tombstones]);
+    united = unite(united, { entries: [], tombstones });
     return {
       roster: united,
       news: {
-        entries: news.entries.filter((entry) => held.has(entry)),
-        tombstones: news.tombstones.filter((tombstone) => held.has(tombstone)),
+        entries: united.entries.filter((entry) => !before.has(contentOf(entry))),
+        tombstones: united.tombstones.filter((tombstone) => !before.has(contentOf(tombstone))),
       },
-      refused,
+      refused: waiting.length + unknown.length - tombstones.length,
     };
   }
 
@@ -68,7 +71,7 @@ export class Verifier {
     if (!isName(name) || !Number.isInteger(rank) || rank < 0 || rank > MAX_RANK) return false;
     if (!(await isKeyOf(device, publicKey))) return false;
     const isMaker = device === roster.maker && by === roster.maker && rank === 0;
-    const signer = isMaker ? entry : roster.entries.find((other) => other.device === by && other.rank < rank);
+    const signer = isMaker ? entry : roster.entries.find((other) => other.device === by);
     return signer !== undefined && this.#isSigned(signer.publicKey, signature, entryBytes(this.#roomId, entry));
   }
 
@@ -113,8 +116,7 @@ function rawId(id: string): Bytes {
   return bytes;
 }
 
-function isSame<T extends RosterEntry | Tombstone>(one: T, other: T): boolean {
-  return JSON.stringify(one, fieldOrder) === JSON.stringify(other, fieldOrder);
+/** One text for one content, whatever the order of its fields. */
+function contentOf(signed: RosterEntry | Tombstone): string {
+  return JSON.stringify(signed, ['device', 'publicKey', 'name', 'rank', 'by', 'keeps', 'signature']);
 }
-
-const fieldOrder = ['device', 'publicKey', 'name', 'rank', 'by', 'keeps', 'signature'];
