@@ -8,9 +8,14 @@ import { serveLoadBench } from './load-server.mjs';
 import { growingRenderer } from './renderer-memory.mjs';
 
 const PASSES = 5;
-const REST_MS = 2000;
-/** Chromium gives freed memory back to the system after some seconds. */
+/**
+ * Chromium gives freed memory back to the system late and in steps; some stay level for 18 s. Memory is at rest when so
+ * many readings so far apart, garbage collected before each, agree.
+ */
 const SETTLE_MS = 6000;
+const SETTLED_READINGS = 5;
+const SETTLED_MIB = 1.5;
+const SETTLE_ATTEMPTS = 20;
 /**
  * Ways to read all shards: `bare` and `bareFour` plainly, `unchecked` into reused buffers, `verified` through the cache,
  * `cached` as a load does, all but the upload.
@@ -97,11 +102,17 @@ async function measure({ chromium, profile, server, model, say }) {
     const memory = await growingRenderer(browser, () => bench('grow()'));
     await bench('shrink()');
     const rest = async () => {
-      for (let round = 0; round < 2; round++) {
+      /** @type {number[]} */
+      const readings = [];
+      while (readings.length < SETTLE_ATTEMPTS) {
         await bench('collect()');
         await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+        readings.push(memory.now());
+        const last = readings.slice(-SETTLED_READINGS);
+        if (last.length === SETTLED_READINGS && Math.max(...last) - Math.min(...last) < SETTLED_MIB) break;
       }
-      return memory.atRest(REST_MS);
+      say(`at rest, MiB: ${readings.map((reading) => reading.toFixed(1)).join(', ')}`);
+      return /** @type {number} */ (readings.at(-1));
     };
 
     const emptyMiB = await rest();

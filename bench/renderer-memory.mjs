@@ -43,16 +43,6 @@ export class RendererMemory {
       clearInterval(this.timer);
     }
   }
-
-  /** The mean of some seconds at rest. @param {number} ms */
-  async atRest(ms) {
-    const samples = [];
-    for (const end = Date.now() + ms; Date.now() < end; ) {
-      samples.push(this.now());
-      await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
-    }
-    return samples.reduce((sum, sample) => sum + sample, 0) / samples.length;
-  }
 }
 
 /**
