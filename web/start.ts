@@ -2,7 +2,7 @@ import './style/index.css';
 import type { WorkerClient } from '../worker/client.ts';
 import { App } from './app.ts';
 import { followKeyboard } from './shell/keyboard.ts';
-import { sayGoodbye } from './state/device.ts';
+import { followAway } from './state/away.ts';
 import './shell/shoal-app.ts';
 
 /** Puts the page into the document and starts it. The worker is passed in, so that tests bring their own. */
@@ -12,7 +12,7 @@ export function startPage(worker: WorkerClient): App {
   page.app = app;
   document.body.append(page);
   followKeyboard();
-  addEventListener('pagehide', sayGoodbye);
+  followAway();
   void app.start();
   return app;
 }

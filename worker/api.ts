@@ -26,7 +26,10 @@ export interface DeviceReport {
   readonly budgetBytes: number;
   readonly defaultBudgetBytes: number;
   readonly maxBudgetBytes: number;
-  /** Set when the last load on this device did not end (the tab died): nothing loads by itself, the budget shrank. */
+  /**
+   * Set when the last load on this device did not end (the tab died on the screen): nothing loads by itself, and the
+   * budget shrank, down to a least one. Until the person sets the budget.
+   */
   readonly interrupted?: { readonly model: string; readonly budgetBefore: number; readonly budgetNow: number };
 }
 export type DeviceProblem =
@@ -264,7 +267,10 @@ export interface HostFacts {
   readonly origin: string;
   /** `navigator.maxTouchPoints`: iPadOS calls itself a Mac, and only this tells. */
   readonly maxTouchPoints: number;
-  /** This window, for as long as its page is open; and windows that said goodbye before their pages went away. */
+  /**
+   * This window, for as long as its page is open; and windows that were closed, or were not on the screen when last heard
+   * of: those were not ended for their memory.
+   */
   readonly window: string;
   readonly leftWindows: readonly string[];
   /** Offers `destroyDevice`, for tests. */
@@ -281,6 +287,8 @@ export interface WorkerApi {
   start(settings: Settings, host: HostFacts, onEvent: (event: WorkerEvent) => void): Promise<DeviceReport>;
   device(): Promise<DeviceReport>;
   changeSettings(settings: Settings): Promise<DeviceReport>;
+  /** The person set the memory budget, be it to what it was: what an interrupted load took of it is given back. */
+  chooseBudget(settings: Settings): Promise<DeviceReport>;
 
   catalogue(contextTokens: number): Promise<readonly CatalogueEntry[]>;
   /** The file of a catalogue entry, found on the hub. */

@@ -72,3 +72,14 @@ test('a download moves between its shards', async ({ page }) => {
     .poll(async () => shown.add(await bar.getAttribute('aria-valuetext')).size, { intervals: [100], timeout: 3500 })
     .toBeGreaterThanOrEqual(3);
 });
+
+test('after an interruption the usual budget is given back when the person asks for it, and the page says no more of it', async ({
+  page,
+}) => {
+  await open(page, '/?kept&interrupted#/settings/memory');
+  await expect(page.locator('output')).toHaveText('3.2 GB');
+  await expect(page.getByText(/The system closed this page/)).toBeVisible();
+  await page.getByRole('button', { name: 'Use 4.3 GB' }).click();
+  await expect(page.locator('output')).toHaveText('4.3 GB');
+  await expect(page.getByText(/The system closed this page/)).toHaveCount(0);
+});

@@ -43,12 +43,14 @@ export class StandIn implements WorkerApi {
   #stops = new Set<string>();
   #faultsLeft: number;
   #breakAfter: number;
+  #interrupted: boolean;
   #lookUps = 0;
   #folderLooks = 0;
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
     this.#breakAfter = scenario.breakAfter;
+    this.#interrupted = scenario.interrupted;
     this.#faultsLeft = scenario.fault === 'none' ? 0 : 1;
     const [tiny, small, , thinker] = SHAPES;
     if (scenario.kept && small) this.#keep(small, small.bytes);
@@ -67,6 +69,11 @@ export class StandIn implements WorkerApi {
   async changeSettings(settings: Settings): Promise<DeviceReport> {
     this.#settings = settings;
     return this.#report();
+  }
+
+  async chooseBudget(settings: Settings): Promise<DeviceReport> {
+    this.#interrupted = false;
+    return this.changeSettings(settings);
   }
 
   async catalogue(contextTokens: number): Promise<readonly CatalogueEntry[]> {
@@ -303,11 +310,12 @@ export class StandIn implements WorkerApi {
   }
 
   #budget(): number {
-    return this.#settings?.budgetBytes ?? 4 * GIB;
+    const chosen = this.#settings?.budgetBytes ?? 4 * GIB;
+    return this.#interrupted ? Math.min(chosen, 3 * GIB) : chosen;
   }
 
   #report(): DeviceReport {
-    const { problems, interrupted } = this.#scenario;
+    const { problems } = this.#scenario;
     const none = problems.some((problem) => ['insecure-context', 'no-webgpu', 'no-adapter'].includes(problem));
     const software = problems.includes('software-adapter');
     const report: DeviceReport = {
@@ -319,11 +327,11 @@ export class StandIn implements WorkerApi {
       f16: !problems.includes('no-f16'),
       maxBindingBytes: none ? 0 : 2 * GIB,
       platform: 'mac',
-      budgetBytes: interrupted ? 3 * GIB : this.#budget(),
+      budgetBytes: this.#budget(),
       defaultBudgetBytes: 4 * GIB,
       maxBudgetBytes: 12 * GIB,
     };
-    if (!interrupted) return report;
+    if (!this.#interrupted) return report;
     return { ...report, interrupted: { model: 'Qwen3 4B', budgetBefore: 4 * GIB, budgetNow: 3 * GIB } };
   }
 

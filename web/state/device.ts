@@ -1,5 +1,6 @@
-import type { DeviceReport, HostFacts, StorageReport, WorkerEvent } from '../../worker/api.ts';
+import type { DeviceReport, HostFacts, Settings, StorageReport, WorkerEvent } from '../../worker/api.ts';
 import type { WorkerClient } from '../../worker/client.ts';
+import { awayWindows, localMarks, WINDOW } from './away.ts';
 import { Cell, type Readable } from './cell.ts';
 import { fromAny, InternalError, type ShoalError } from './errors.ts';
 import { type PreferenceStore, workerSettings } from './preferences.ts';
@@ -48,8 +49,17 @@ export class Device {
 
   /** Tells the worker what the person changed; one change after another. */
   applySettings(): Promise<void> {
+    return this.#apply((settings) => this.#worker.changeSettings(settings));
+  }
+
+  /** The person chose the memory budget, be it the one that was: an interrupted load counts no more. */
+  applyBudget(): Promise<void> {
+    return this.#apply((settings) => this.#worker.chooseBudget(settings));
+  }
+
+  #apply(tell: (settings: Settings) => Promise<DeviceReport>): Promise<void> {
     const apply = async () => {
-      this.#report.set(await this.#worker.changeSettings(workerSettings(this.#preferences.all.value)));
+      this.#report.set(await tell(workerSettings(this.#preferences.all.value)));
     };
     const done = this.#settingsBusy.then(apply);
     this.#settingsBusy = done.catch(() => undefined);
@@ -84,34 +94,12 @@ export class Device {
   }
 }
 
-const WINDOW = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16)).join('');
-const LEFT = 'shoal-left:';
-
-/** A page that is closed or reloaded says goodbye; one that the system ends does not. */
-export function sayGoodbye(): void {
-  try {
-    localStorage.setItem(`${LEFT}${WINDOW}`, '');
-  } catch {
-    // No storage: the next start then takes it for an end by the system.
-  }
-}
-
-function takeLeftWindows(): readonly string[] {
-  try {
-    const keys = Object.keys(localStorage).filter((key) => key.startsWith(LEFT));
-    for (const key of keys) localStorage.removeItem(key);
-    return keys.map((key) => key.slice(LEFT.length));
-  } catch {
-    return [];
-  }
-}
-
 function hostFacts(): HostFacts {
   return {
     origin: location.origin,
     maxTouchPoints: navigator.maxTouchPoints,
     window: WINDOW,
-    leftWindows: takeLeftWindows(),
+    leftWindows: awayWindows(localMarks(), Date.now()),
     testHooks: new URLSearchParams(location.search).has('test-hooks'),
   };
 }

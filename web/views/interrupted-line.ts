@@ -13,7 +13,9 @@ export function interruptedLine(app: App) {
   const file = app.device.storage.value?.files.find((kept) => kept.complete && kept.key === last?.key);
   return calmLine(
     'warn',
-    words.interrupted(model, roughBytes(budgetBefore), roughBytes(budgetNow)),
+    budgetNow < budgetBefore
+      ? words.interrupted(model, roughBytes(budgetBefore), roughBytes(budgetNow))
+      : words.interruptedAgain(model),
     html`${
       file && last
         ? button(words.tryAgain(last.name), () => {

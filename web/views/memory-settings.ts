@@ -66,7 +66,7 @@ export class MemorySettings extends View {
       return budgetBytes === undefined ? rest : { ...rest, budgetBytes };
     });
     try {
-      await this.app.device.applySettings();
+      await this.app.device.applyBudget();
       await this.app.models.readCatalogue();
     } catch (error) {
       this.failure = fromAny(error).message;

@@ -86,6 +86,8 @@ export const modelWords = {
   back: 'Back to all models',
   interrupted: (model: string, before: string, now: string) =>
     `The system closed this page while ${model} was loading, most likely for want of memory. Models may take ${now} now instead of ${before}, and nothing loads by itself.`,
+  interruptedAgain: (model: string) =>
+    `The system closed this page while ${model} was loading, most likely for want of memory. Nothing loads by itself.`,
   tryAgain: (model: string) => `Load ${model} again`,
   memorySetting: 'Memory in Settings',
   token: 'Set a token',

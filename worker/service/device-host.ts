@@ -10,7 +10,7 @@ export class DeviceHost {
   readonly #host: HostFacts;
   readonly #notes: LoadingNotes;
   readonly #claims: MemoryClaims;
-  readonly #interruption: Interruption | undefined;
+  #interruption: Interruption | undefined;
   readonly #hasStorage: boolean;
 
   constructor(
@@ -70,6 +70,12 @@ export class DeviceHost {
       maxBudgetBytes: budget.maxBytes,
       ...(this.#interruption === undefined ? {} : { interrupted: this.#interruption }),
     };
+  }
+
+  /** The person chose a budget: that a load did not end counts no more. */
+  async forgetInterruption(): Promise<void> {
+    await this.#notes.forgetShrunkBudget();
+    this.#interruption = undefined;
   }
 
   /** A fresh device; the old one, if any, must be closed. Throws DeviceError when there is none. */

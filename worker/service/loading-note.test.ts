@@ -1,18 +1,19 @@
 import 'fake-indexeddb/auto';
 import { describe, expect, it } from 'vitest';
 import { createMemoryLocks } from '../shards/index.ts';
-import { LoadingNotes } from './loading-note.ts';
+import { LEAST_BUDGET_BYTES, LoadingNotes } from './loading-note.ts';
 
 const { signal } = new AbortController();
-const TINY = { window: 'one', model: 'Tiny', budgetBytes: 1000 };
-const LARGE = { window: 'one', model: 'Large', budgetBytes: 1000 };
+const GIB = 1024 ** 3;
+const TINY = { window: 'one', model: 'Tiny', budgetBytes: GIB };
+const LARGE = { window: 'one', model: 'Large', budgetBytes: GIB };
 let databases = 0;
 const database = () => `notes ${databases++}`;
 
 /** The tab goes while it loads: its locks go, its note stays. */
-async function dieWhileLoading(name: string): Promise<void> {
+async function dieWhileLoading(name: string, note = LARGE): Promise<void> {
   await new Promise<void>((started) => {
-    void new LoadingNotes(createMemoryLocks(), name).during(LARGE, signal, () => {
+    void new LoadingNotes(createMemoryLocks(), name).during(note, signal, () => {
       started();
       return new Promise(() => {});
     });
@@ -36,12 +37,27 @@ describe('the note of a load', () => {
     const name = database();
     await dieWhileLoading(name);
     const notes = new LoadingNotes(createMemoryLocks(), name);
-    expect(await notes.takeInterruption()).toEqual({ model: 'Large', budgetBefore: 1000, budgetNow: 750 });
+    expect(await notes.takeInterruption()).toEqual({ model: 'Large', budgetBefore: GIB, budgetNow: 0.75 * GIB });
     expect(await notes.takeInterruption()).toBeUndefined();
-    expect(await notes.shrunkBudget()).toBe(750);
+    expect(await notes.shrunkBudget()).toBe(0.75 * GIB);
   });
 
-  it('says nothing of a page that was closed or reloaded while it loaded', async () => {
+  it('shrinks the budget to a least one, however often, and no budget that was smaller', async () => {
+    const name = database();
+    let budgetBytes = GIB;
+    for (let i = 0; i < 6; i++) {
+      await dieWhileLoading(name, { ...LARGE, budgetBytes });
+      const notes = new LoadingNotes(createMemoryLocks(), name);
+      budgetBytes = (await notes.takeInterruption())?.budgetNow ?? 0;
+    }
+    expect(budgetBytes).toBe(LEAST_BUDGET_BYTES);
+    expect(await new LoadingNotes(createMemoryLocks(), name).shrunkBudget()).toBe(LEAST_BUDGET_BYTES);
+    await dieWhileLoading(name, { ...LARGE, budgetBytes: GIB / 4 });
+    const notes = new LoadingNotes(createMemoryLocks(), name);
+    expect(await notes.takeInterruption()).toMatchObject({ budgetBefore: GIB / 4, budgetNow: GIB / 4 });
+  });
+
+  it('says nothing of a page that was closed, or ended in the background, while it loaded', async () => {
     const name = database();
     await dieWhileLoading(name);
     const notes = new LoadingNotes(createMemoryLocks(), name);

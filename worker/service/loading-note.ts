@@ -2,7 +2,10 @@ import { createStore, del, entries, get, set, type UseStore } from 'idb-keyval';
 import { holdLock, type Locks, tryLock } from '../shards/locks.ts';
 import { randomId } from './random-id.ts';
 
-/** Written before a model is loaded and cleared after: a tab that is ended for its memory reloads without a word. */
+/**
+ * Written before a model takes memory of the GPU and cleared after it is loaded: a tab that is ended for its memory
+ * reloads without a word.
+ */
 export interface Note {
   readonly window: string;
   readonly model: string;
@@ -16,8 +19,9 @@ export interface Interruption {
   readonly budgetNow: number;
 }
 
-/** What is left of the budget that a load did not survive. */
+/** What is left of the budget that a load did not survive; it does not shrink below the least. */
 const SHRINK = 0.75;
+export const LEAST_BUDGET_BYTES = 512 * 1024 * 1024;
 const PREFIX = 'loading:';
 const SHRUNK = 'shrunk-budget';
 
@@ -34,7 +38,7 @@ export class LoadingNotes {
 
   /**
    * At start: what the last load's end has cost, if it had none. The shrunken budget is remembered.
-   * @param left windows that said goodbye: a page that was closed or reloaded was not ended for its memory
+   * @param left windows whose end was no want of memory: closed, reloaded, or ended in the background
    */
   async takeInterruption(left: readonly string[] = []): Promise<Interruption | undefined> {
     let found: Interruption | undefined;
@@ -45,9 +49,10 @@ export class LoadingNotes {
       await this.#kept((store) => del(key, store), undefined);
       release();
       if (left.includes(note.window)) continue;
-      const budgetNow = Math.floor(note.budgetBytes * SHRINK);
-      const least = Math.min(budgetNow, (await this.shrunkBudget()) ?? budgetNow);
-      await this.#kept((store) => set(SHRUNK, least, store), undefined);
+      const least = Math.min(note.budgetBytes, LEAST_BUDGET_BYTES);
+      const budgetNow = Math.max(least, Math.floor(note.budgetBytes * SHRINK));
+      const shrunk = Math.min(budgetNow, (await this.shrunkBudget()) ?? budgetNow);
+      await this.#kept((store) => set(SHRUNK, shrunk, store), undefined);
       found = { model: note.model, budgetBefore: note.budgetBytes, budgetNow };
     }
     return found;

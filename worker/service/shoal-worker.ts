@@ -97,10 +97,14 @@ export class ShoalWorker implements WorkerApi {
   }
 
   async changeSettings(settings: Settings): Promise<DeviceReport> {
-    if (settings.budgetBytes !== this.#now.budgetBytes) await this.#here.notes.forgetShrunkBudget();
     this.#settings = settings;
     this.#here.files.settings = settings;
     return this.device();
+  }
+
+  async chooseBudget(settings: Settings): Promise<DeviceReport> {
+    await this.#here.device.forgetInterruption();
+    return this.changeSettings(settings);
   }
 
   // ---------- models ----------
