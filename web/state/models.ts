@@ -32,6 +32,8 @@ export interface Loading {
   readonly contextTokens: number;
   readonly summary?: ModelSummary;
   readonly progress?: Progress;
+  /** Nothing has come for a while: the network is silent. */
+  readonly silent?: boolean;
   readonly preparing?: { readonly done: number; readonly total: number };
   readonly error?: ShoalError;
 }
@@ -47,6 +49,8 @@ export interface Wanted {
 export type HubState = 'unknown' | 'reachable' | 'unreachable';
 
 const PROGRESS_MS = 120;
+/** Without news for so long the last rate is no longer true. */
+const SILENT_MS = 4000;
 
 function shown({ arrivingBytes, ...progress }: ProgressEvent): Progress {
   return { ...progress, doneBytes: progress.doneBytes + arrivingBytes };
@@ -254,9 +258,10 @@ export class Models {
     const showProgress = () => {
       if (!waiting) return;
       shownAt = performance.now();
-      show({ progress: waiting });
+      show({ progress: waiting, silent: false });
       waiting = undefined;
     };
+    let silence: ReturnType<typeof setTimeout> | undefined;
     return (event) => {
       // whichever load it was for
       if (event.kind === 'unloaded') this.#loaded.set(undefined);
@@ -268,6 +273,8 @@ export class Models {
         // the last one before a silence is shown too
         if (!waiting) setTimeout(showProgress, PROGRESS_MS);
         waiting = shown(event);
+        clearTimeout(silence);
+        if (event.doneBytes < event.totalBytes) silence = setTimeout(() => show({ silent: true }), SILENT_MS);
         if (performance.now() - shownAt >= PROGRESS_MS || event.doneBytes >= event.totalBytes) showProgress();
       }
     };

@@ -16,6 +16,7 @@ import { copyButton } from './copy-button.ts';
 
 /** Prefill is said once it takes longer than this. */
 const PREFILL_SAID_AFTER_MS = 1000;
+const FRAME_MS = 16;
 
 /** An answer, written or being written. */
 @customElement('answer-message')
@@ -24,6 +25,7 @@ export class AnswerMessage extends View {
   @property({ attribute: false }) conversation!: Conversation;
   @property({ attribute: false }) message!: Message;
   #wasLive = false;
+  #waitingSince = 0;
 
   protected watched() {
     return [this.app.models.loaded];
@@ -45,6 +47,16 @@ export class AnswerMessage extends View {
     super.disconnectedCallback();
     this.#stopLive();
     this.#stopLoading();
+  }
+
+  /** The first token may be long in coming, and no event tells of it: says after a while what is going on. */
+  protected override updated(): void {
+    const live = this.#live();
+    const waits = live?.phase === 'queued' || live?.phase === 'prefill';
+    if (waits && this.#waitingSince !== live.askedAt) {
+      this.#waitingSince = live.askedAt;
+      setTimeout(() => this.requestUpdate(), PREFILL_SAID_AFTER_MS + FRAME_MS);
+    }
   }
 
   protected override render() {

@@ -49,7 +49,7 @@ export class HubFiles extends View {
     if (this.found.files.length === 0) return html`<p>${words.noFiles}</p>`;
     return html`<p class="note">${words.filesNote}</p>
       <ul class="mlist files">
-        ${[...this.found.files].sort((a, b) => a.bytes - b.bytes).map((file) => this.#row(file))}
+        ${[...this.found.files].sort(usableFirst).map((file) => this.#row(file))}
       </ul>`;
   }
 
@@ -92,4 +92,9 @@ export class HubFiles extends View {
       if (this.#asked === wanted) this.failure = fromAny(error);
     }
   }
+}
+
+/** What can run here, smallest first; then what cannot. */
+function usableFirst(a: HubFile, b: HubFile): number {
+  return Number(a.unsupported !== undefined) - Number(b.unsupported !== undefined) || a.bytes - b.bytes;
 }

@@ -193,7 +193,7 @@ function loadingAction(app: App, loading: Loading): TemplateResult {
 }
 
 function loadingWords(loading: Loading, done: number, total: number): TemplateResult {
-  const { phase, progress, preparing, error } = loading;
+  const { phase, progress, preparing, silent, error } = loading;
   if (phase === 'finding') return html`<span>${words.finding}</span>`;
   if (phase === 'paused') return html`<span>${words.pausedAt(bytesOf(done, total))}</span>`;
   if (phase === 'pausing') return html`<span>${words.pausing}</span>`;
@@ -205,8 +205,8 @@ function loadingWords(loading: Loading, done: number, total: number): TemplateRe
   const [amount, ...rest] = progressLine(progress).split(', ');
   const arrives = progress.fetchedBytes > 0;
   const isWhole = progress.doneBytes >= progress.totalBytes;
-  const pace = rest.length && !isWhole ? `, ${rest.join(', ')}` : '';
-  const means = isWhole ? '' : arrives ? words.downloading : words.fromCache;
+  const pace = rest.length && !isWhole && !silent ? `, ${rest.join(', ')}` : '';
+  const means = isWhole ? '' : silent ? words.silent : arrives ? words.downloading : words.fromCache;
   return html`<span><b>${amount}</b>${pace}. ${means}</span>
     ${progress.repairedShards ? html`<span>${words.repaired(progress.repairedShards)}</span>` : nothing}
     ${

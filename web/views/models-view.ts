@@ -19,6 +19,9 @@ import { interruptedLine } from './interrupted-line.ts';
 import { catalogueRow, inspectedRow, loadingRow, servedRow, storedRow } from './model-rows.ts';
 import { readWanted, type WantedText } from './wanted-text.ts';
 
+/** Less is not worth a word: the app's own notes. */
+const SHOWN_BYTES = 500_000;
+
 /** All models: kept here, fitting, too large; and every way to bring another one. */
 @customElement('models-view')
 export class ModelsView extends View {
@@ -60,7 +63,7 @@ export class ModelsView extends View {
     const storage = this.app.device.storage.value;
     return html`<header class="top">
         <div class="grow"><div class="title" aria-hidden="true">${shellWords.models}</div></div>
-        ${storage?.usedBytes ? html`<a class="btn bare" href="#/settings/storage">${words.used(roughBytes(storage.usedBytes))}</a>` : nothing}
+        ${storage && storage.usedBytes >= SHOWN_BYTES ? html`<a class="btn bare" href="#/settings/storage">${words.used(roughBytes(storage.usedBytes))}</a>` : nothing}
       </header>
       <main class="page" id="content" tabindex="-1">
         <div class="pagehead">
