@@ -56,11 +56,10 @@ const RULES = {
   'worker/': { values: ['worker/', 'shaders/'], packages: ['comlink', 'valibot', 'idb-keyval'] },
   'web/': {
     // main.ts only by address, to start it; package.json for the version
-    values: ['worker/api.ts', 'worker/client.ts', 'worker/main.ts', 'package.json', ERRORS],
+    values: ['web/room/', 'worker/api.ts', 'worker/client.ts', 'worker/main.ts', 'package.json', ERRORS],
     packages: [
       'lit',
       'comlink',
-      'peerjs',
       'marked',
       'dompurify',
       'idb-keyval',
@@ -69,9 +68,15 @@ const RULES = {
       'virtual:pwa-register',
     ],
   },
+  // connections; what is said over them is the worker's
+  'web/room/': {
+    values: [],
+    types: ['worker/mesh/link/window-messages.ts', 'worker/mesh/types.ts'],
+    packages: ['peerjs', 'valibot'],
+  },
   'signaling/': {
     // the pages on certificates look like the app
-    values: ['web/style/tokens.css'],
+    values: ['web/style/'],
     packages: [
       'node',
       'vite',
@@ -83,6 +88,7 @@ const RULES = {
       '@peculiar/x509',
       '@peculiar/asn1-x509',
       '@peculiar/asn1-schema',
+      'reflect-metadata',
       'qr',
     ],
   },

@@ -1,13 +1,5 @@
 import type { LinkChannel } from './channel.ts';
-
-/** What goes over the port that stands for a channel which the browser cannot transfer. */
-export type FromPort =
-  | { readonly kind: 'open' }
-  | { readonly kind: 'message'; readonly data: unknown }
-  /** So many bytes went from the port to the channel. */
-  | { readonly kind: 'sent'; readonly bytes: number }
-  | { readonly kind: 'close' };
-export type ToPort = { readonly kind: 'send'; readonly data: string | Uint8Array } | { readonly kind: 'close' };
+import type { FromPort, ToPort } from './window-messages.ts';
 
 /** A data channel that stays in the window, seen from the worker. */
 export class PortChannel implements LinkChannel {

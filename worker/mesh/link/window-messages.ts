@@ -60,3 +60,12 @@ export interface ProofFailure {
   /** With `version`: which side needs the newer app. */
   readonly behind?: 'us' | 'peer';
 }
+
+/** What goes over the port that stands for a channel which the browser cannot transfer. */
+export type FromPort =
+  | { readonly kind: 'open' }
+  | { readonly kind: 'message'; readonly data: unknown }
+  /** So many bytes went from the port to the channel. */
+  | { readonly kind: 'sent'; readonly bytes: number }
+  | { readonly kind: 'close' };
+export type ToPort = { readonly kind: 'send'; readonly data: string | Uint8Array } | { readonly kind: 'close' };
