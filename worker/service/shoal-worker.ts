@@ -25,7 +25,13 @@ import type { Gpu } from '../gpu/device.ts';
 import { KERNEL_SIZES } from '../models/kernel-sizes.ts';
 import { readModelSpec } from '../models/spec.ts';
 import { fitModel } from '../planner/fit.ts';
-import { createMemoryLocks, createShardStore, type Locks, type ShardStore } from '../shards/index.ts';
+import {
+  createMemoryLocks,
+  createShardStore,
+  createUncachedStore,
+  type Locks,
+  type ShardStore,
+} from '../shards/index.ts';
 import { createTemplateRenderer, spawnTemplateWorker, type TemplateRenderer } from '../text/index.ts';
 import { CATALOGUE, resolveCatalogueEntry } from '../weights/catalogue.ts';
 import { catalogueEntry } from './catalogue-fit.ts';
@@ -35,7 +41,6 @@ import { type LoadedParts, loadModel, stageShape } from './load-model.ts';
 import { LoadingNotes } from './loading-note.ts';
 import { type LockQuery, MemoryClaims } from './memory-claims.ts';
 import { ModelFiles, type OpenedModel } from './model-files.ts';
-import { noStore } from './no-store.ts';
 import { summarize } from './summary.ts';
 
 interface Started {
@@ -73,12 +78,12 @@ export class ShoalWorker implements WorkerApi {
     const notes = new LoadingNotes(locks);
     const claims = new MemoryClaims(navigator.locks as LockQuery | undefined);
     const interruption = await notes.takeInterruption(host.leftWindows);
-    let storeFailure: unknown;
-    const store = await createShardStore().catch((error: unknown) => {
-      storeFailure = error;
-      return noStore(error);
+    let keeps = true;
+    const store = await createShardStore().catch(() => {
+      keeps = false;
+      return createUncachedStore();
     });
-    const device = new DeviceHost(host, notes, claims, interruption, storeFailure === undefined);
+    const device = new DeviceHost(host, notes, claims, interruption, keeps);
     this.#settings = settings;
     this.#started = {
       host,

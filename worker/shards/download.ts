@@ -193,7 +193,7 @@ class Pump {
 }
 
 /** Cuts a stream of chunks of any size into pieces of a wanted size. */
-class ByteReader {
+export class ByteReader {
   readonly #chunks: AsyncIterator<Uint8Array>;
   readonly #onBytes: ((bytes: number) => void) | undefined;
   #rest = new Uint8Array(0);

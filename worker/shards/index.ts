@@ -2,3 +2,4 @@
 export { createMemoryLocks, type Locks } from './locks.ts';
 export { createShardStore, type ShardStoreOptions } from './store.ts';
 export * from './types.ts';
+export { createUncachedStore } from './uncached.ts';

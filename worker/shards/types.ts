@@ -45,7 +45,7 @@ export interface CachedFile {
   ): AsyncIterable<Shard>;
   /** True when each of these shards is in the store. */
   has(indices: readonly number[]): Promise<boolean>;
-  /** Those of these shards that are not. */
+  /** Those of these shards that a download would bring into the store. */
   missing(indices: readonly number[]): Promise<readonly number[]>;
   /**
    * Checks the whole file's SHA-256 against the origin's when all shards are here; only what a download has not
