@@ -7,7 +7,7 @@ import { Device } from './state/device.ts';
 import { Install } from './state/install.ts';
 import { browserKeyValue } from './state/key-value.ts';
 import { Models } from './state/models.ts';
-import { PreferenceStore } from './state/preferences.ts';
+import { PreferenceStore, type Preferences } from './state/preferences.ts';
 import { Router } from './state/route.ts';
 import { Starter } from './state/starter.ts';
 import { Updates } from './state/updates.ts';
@@ -43,6 +43,7 @@ export class App {
     this.models = new Models(worker, this.device, this.preferences, this.#wakeLock);
     this.answers = new Answers(worker, this.chats, this.models, this.preferences, this.#wakeLock);
     this.models.repaired.subscribe(() => this.#onRepaired(this.models.repaired.value));
+    this.preferences.onOtherWindow = (before) => void this.#followOtherWindow(before);
   }
 
   async start(): Promise<void> {
@@ -52,7 +53,7 @@ export class App {
     if (report) await this.models.readCatalogue().catch(() => undefined);
     this.settled.set(true);
     void this.models.readServed();
-    void this.starter.ask();
+    void this.#followStarter();
     if (report && report.compute !== 'none' && !report.interrupted) void this.models.loadLast();
   }
 
@@ -71,12 +72,30 @@ export class App {
     switch (event.kind) {
       case 'storage-changed':
         void this.device.readStorage();
+        if (this.chats.trouble.value === 'full') void this.chats.keepAgain();
         return;
       case 'device-lost':
         void this.#onDeviceLost(event.message);
         return;
       default:
         event satisfies never;
+    }
+  }
+
+  /** The server may be fetching the starter already: once it is there, its folder has it. */
+  async #followStarter(): Promise<void> {
+    const wasFetching = (await this.starter.ask())?.state === 'fetching';
+    if (wasFetching && (await this.starter.followed())?.state === 'ready') await this.models.readServed();
+  }
+
+  /** What another window's person decided holds here too. */
+  async #followOtherWindow(before: Preferences): Promise<void> {
+    if (before.hubBaseUrl !== this.preferences.all.value.hubBaseUrl) this.models.hub.set('unknown');
+    try {
+      await this.device.applySettings();
+      await this.models.readCatalogue();
+    } catch {
+      // The worker did not start: the page says so already.
     }
   }
 

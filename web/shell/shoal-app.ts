@@ -23,7 +23,10 @@ export class ShoalApp extends View {
 
   protected watched() {
     const { router, settled, notice, updates, chats, device, models } = this.app;
-    return [router.route, settled, notice, updates.ready, chats.list, device.failure, device.storage, models.loaded];
+    return [
+      ...[router.route, settled, notice, updates.ready, chats.list, chats.trouble],
+      ...[device.failure, device.storage, models.loaded],
+    ];
   }
 
   override connectedCallback(): void {
@@ -95,12 +98,24 @@ export class ShoalApp extends View {
   }
 
   #lines() {
-    const { notice, updates, device } = this.app;
+    const { notice, updates, device, chats } = this.app;
     const failure = device.failure.value;
+    const trouble = chats.trouble.value;
     const offered = updates.ready.value && !this.updateLater;
-    if (!failure && !notice.value && !offered) return nothing;
+    // that nothing is kept at all is said where a conversation begins, and among the device's troubles
+    const unkept = trouble === 'refused' ? undefined : trouble;
+    if (!failure && !notice.value && !offered && !unkept) return nothing;
     return html`<div class="news">
       ${failure ? calmLine('bad', `${shellWords.startFailed} ${failure.message}`) : nothing}
+      ${
+        unkept
+          ? calmLine(
+              'bad',
+              shellWords.notKept[unkept],
+              unkept === 'full' ? html`<a class="btn" href="#/settings/storage">${shellWords.makeRoom}</a>` : nothing,
+            )
+          : nothing
+      }
       ${
         notice.value
           ? calmLine(

@@ -10,7 +10,7 @@ import {
   removedMark,
   reopenMessage,
 } from './conversation.ts';
-import type { KeyValue } from './key-value.ts';
+import type { KeepTrouble, KeyValue } from './key-value.ts';
 
 /** This browser's conversations, newest first; what another window changes arrives here too. */
 export class Chats {
@@ -27,9 +27,14 @@ export class Chats {
     return this.#list;
   }
 
-  /** False when this browser keeps nothing, as private windows may. */
-  get lasting(): boolean {
-    return this.#kept.lasting();
+  /** Why conversations, or what was written last, go with the window. */
+  get trouble(): Readable<KeepTrouble | undefined> {
+    return this.#kept.trouble;
+  }
+
+  /** Writes what a full disk refused, now that there may be room. */
+  keepAgain(): Promise<void> {
+    return this.#kept.retry();
   }
 
   async read(): Promise<void> {

@@ -35,7 +35,9 @@ export class Device {
   async start(onEvent: (event: WorkerEvent) => void): Promise<void> {
     const settings = workerSettings(this.#preferences.all.value);
     try {
-      this.#report.set(await this.#worker.start(settings, hostFacts(), onEvent));
+      const started = this.#worker.start(settings, hostFacts(), onEvent);
+      this.#settingsBusy = started.catch(() => undefined);
+      this.#report.set(await started);
       await this.readStorage();
     } catch (error) {
       this.#failure.set(fromAny(error));

@@ -53,19 +53,32 @@ export class PreferenceStore {
   readonly #cell = new Cell<Preferences>(DEFAULT_PREFERENCES);
   readonly #kept: KeyValue;
   readonly #channel = new BroadcastChannel('shoal-preferences');
+  #heard = false;
+  #onOtherWindow: (before: Preferences) => void = () => {};
 
   constructor(kept: KeyValue) {
     this.#kept = kept;
-    this.#channel.onmessage = (event: MessageEvent<Preferences>) => this.#cell.set(event.data);
+    this.#channel.onmessage = (event: MessageEvent<Preferences>) => {
+      const before = this.#cell.value;
+      this.#heard = true;
+      this.#cell.set(event.data);
+      this.#onOtherWindow(before);
+    };
   }
 
   get all(): Readable<Preferences> {
     return this.#cell;
   }
 
+  /** Calls `listener` after another window changed something, with what was before. */
+  set onOtherWindow(listener: (before: Preferences) => void) {
+    this.#onOtherWindow = listener;
+  }
+
   async read(): Promise<void> {
     const kept = await this.#kept.get<Partial<Preferences>>(KEY);
-    if (kept) this.#cell.set({ ...DEFAULT_PREFERENCES, ...kept });
+    // what another window said meanwhile is newer
+    if (kept && !this.#heard) this.#cell.set({ ...DEFAULT_PREFERENCES, ...kept });
   }
 
   change(change: (before: Preferences) => Preferences): void {

@@ -11,11 +11,14 @@ export interface StarterState {
 
 export const STARTER_BYTES = 98_362_432;
 const POLL_MS = 700;
+/** A server that says nothing so often, one time after the other, is gone. */
+const UNANSWERED = 20;
 
 /** `undefined` while unknown, and for good where the server offers none (static hosting answers 404). */
 export class Starter {
   readonly #cell = new Cell<StarterState | undefined>(undefined);
   readonly #address: URL;
+  #following: Promise<StarterState | undefined> | undefined;
 
   constructor(origin: string) {
     this.#address = new URL('/starter', origin);
@@ -25,17 +28,35 @@ export class Starter {
     return this.#cell;
   }
 
-  async ask(): Promise<void> {
+  /** What the server says now; while it fetches, it is asked again until that ends (see `followed`). */
+  async ask(): Promise<StarterState | undefined> {
     this.#cell.set(await this.#request('GET'));
+    void this.followed();
+    return this.#cell.value;
   }
 
   /** Resolves when the file is in the server's folder, or the fetch failed (its message says why). */
   async fetch(): Promise<StarterState | undefined> {
     this.#cell.set({ state: 'fetching', doneBytes: 0 });
     this.#cell.set(await this.#request('POST'));
+    return this.followed();
+  }
+
+  /** Asks on while the server fetches; resolves to how it ended. */
+  followed(): Promise<StarterState | undefined> {
+    this.#following ??= this.#follow().finally(() => {
+      this.#following = undefined;
+    });
+    return this.#following;
+  }
+
+  async #follow(): Promise<StarterState | undefined> {
+    let unanswered = 0;
     while (this.#cell.value?.state === 'fetching') {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-      this.#cell.set(await this.#request('GET'));
+      const answer = await this.#request('GET');
+      unanswered = answer ? 0 : unanswered + 1;
+      if (answer || unanswered === UNANSWERED) this.#cell.set(answer);
     }
     return this.#cell.value;
   }

@@ -14,7 +14,7 @@ export function chatEmpty(app: App, write: (text: string) => void): TemplateResu
   const report = app.device.report.value;
   if (loaded) {
     const { layers, name } = loaded.summary;
-    const lead = app.chats.lasting ? words.readyLead : words.readyLeadNotKept;
+    const lead = app.chats.trouble.value ? words.readyLeadNotKept : words.readyLead;
     return html`<div class="empty">
       ${scales({ layers, full: layers })}
       <div>

@@ -32,6 +32,11 @@ export const shellWords = {
   onThisDevice: 'on this device',
   ready: 'Ready',
   loading: (percent: number) => `Loading, ${percent} %`,
+  notKept: {
+    full: 'The disk is full: what is written now is not kept, and goes with this window.',
+    lost: 'The browser took the storage away: what is written now goes with this window.',
+  },
+  makeRoom: 'Make room',
   startFailed: 'Shoal could not start its worker.',
   title: (page: string) => `${page} · Shoal`,
 };
