@@ -51,7 +51,9 @@ describe('a window', () => {
 
   it('that reloads waits for its slot until the old worker is gone', async () => {
     const [first, second] = [await open(), await open()];
+    const request = vi.spyOn(locks, 'request');
     const reloaded = open(1);
+    await vi.waitFor(() => expect(request).toHaveBeenCalled());
     second.close();
     expect((await reloaded).slot).toBe(1);
     first.close();

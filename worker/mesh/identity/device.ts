@@ -60,6 +60,8 @@ export interface Device {
   readonly incarnation: number;
   /** Raises it: for each rejoin. */
   nextIncarnation(): Promise<number>;
+  /** Its key in all rooms but those to which it returned after a removal. */
+  readonly key: DeviceKey;
   /** Its key in a room; the same in all but those to which it returned after a removal. */
   keyFor(secret: string): Promise<DeviceKey>;
   /** A new key for one room, for a device that was removed and is invited again. */
@@ -106,6 +108,7 @@ async function lastingDevice(store: RecordStore, { slot, release }: TakenSlot): 
   const of = async (kind: 'key' | 'room', secret: string) => `${kind}:${slot}:${(await namesOfRoom(secret)).directory}`;
   return {
     slot,
+    key: shared,
     get incarnation() {
       return incarnation;
     },
@@ -144,6 +147,7 @@ async function passingDevice(notLasting: NonNullable<Device['notLasting']>): Pro
   let incarnation = 1;
   return {
     notLasting,
+    key: shared,
     get incarnation() {
       return incarnation;
     },

@@ -123,6 +123,8 @@ describe('removing', () => {
     expect(twice.key?.generation).toBe(2);
     expect(idsOf(membership)).toEqual([a.device, c.device, d.device]);
     expect(currentKey(keys, membership)).toEqual(senior.key);
+    const posing = { ...(twice.key as RoomKey), generation: 9, without: [b.device, c.device, d.device].sort() };
+    expect(currentKey(uniteKeys(keys, [posing]), membership)).toEqual(senior.key);
   });
 
   it('oneself is leaving: the others have to make a key', async () => {

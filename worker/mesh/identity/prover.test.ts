@@ -391,6 +391,45 @@ describe('a device that lies', () => {
     }
   });
 
+  it('about its id is not taken for that device because its own key signs', async () => {
+    for (const part of [member(), newcomer()]) {
+      const liar: DeviceKey = { device: b.device, publicKey: n.publicKey, sign: (bytes) => n.sign(bytes) };
+      const { outcomes } = await run(ends({ key: liar, part }, { key: a, part: member() }));
+      expect(outcomes[1]).toMatchObject({ kind: 'refused', reason: 'unknown' });
+    }
+  });
+
+  it('to a newcomer about knowing the invite has no mac to show, not even the newcomer’s own', async () => {
+    let heard = '';
+    const macs = [() => heard, () => toBase64url(randomBytes(32)), () => undefined];
+    for (const mac of macs) {
+      const wire = changed((message, from) => {
+        if (message.kind !== 'proof') return message;
+        if (from === 0) heard = String(message.mac);
+        return from === 0 ? message : { ...message, mac: mac() };
+      });
+      const { outcomes } = await run(ends({ key: n, part: newcomer() }, { key: b, part: member() }), wire);
+      expect(outcomes[0]).toMatchObject({ kind: 'refused', by: 'us', reason: 'unknown' });
+    }
+  });
+
+  it('about a removal is not believed, unless it is of the room', async () => {
+    const membership = { ...membershipOf(room.roster), standing: () => 'removed' as const };
+    const saysRemoved = { ...member(), membership: () => membership } as OwnPart;
+    const stranger = await newKey();
+    const told = reasonsOf(await run(ends({ key: a, part: member() }, { key: stranger, part: saysRemoved })));
+    expect(told).toEqual(['peer: unknown', 'us: removed']);
+    const byMember = reasonsOf(await run(ends({ key: a, part: member() }, { key: b, part: saysRemoved })));
+    expect(byMember).toEqual(['peer: removed', 'us: removed']);
+  });
+
+  it('about having accepted, before it proved anything, is refused', async () => {
+    const [one, two] = ends({ key: a, part: member() }, { key: b, part: member() });
+    await one.start(0);
+    await one.receive((await two.start(0)).send[0] ?? '', 1);
+    expect((await one.receive('{"kind":"accepted"}', 1)).outcome).toMatchObject({ kind: 'refused', reason: 'unknown' });
+  });
+
   it('about being a member does not get in with the invite, nor poses as one without it', async () => {
     const posing = await run(
       ends({ key: n, part: newcomer() }, { key: await newKey(), part: member(room.roster, []) }),

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Roster, RosterEntry, Tombstone } from '../types.ts';
 import type { DeviceKey } from './device-key.ts';
 import type { NewRoom } from './members.ts';
-import { membershipOf } from './roster.ts';
+import { MAX_ENTRIES, membershipOf } from './roster.ts';
 import { signEntry, signTombstone, Verifier } from './signed.ts';
 import { add, newKey, newKeys, roomOf } from './test-room.ts';
 
@@ -110,5 +110,19 @@ describe('what a peer says of the roster', () => {
       }),
       { numRuns: 30 },
     );
+  });
+
+  it('is not taken in beyond the limit, and displaces nobody', async () => {
+    let roster = room.roster;
+    const [entry] = roster.entries as [RosterEntry];
+    const filler = Array.from({ length: MAX_ENTRIES - roster.entries.length }, (_, at) => ({
+      ...entry,
+      device: `filler ${at}`,
+      rank: 50 + at,
+    }));
+    roster = add(roster, ...filler);
+    const low = await signEntry(second, room.names.id, entryFor(stranger, second, 1));
+    const taken = await verifier.takeIn(roster, { entries: [low], tombstones: [] });
+    expect(taken).toMatchObject({ refused: 1, roster });
   });
 });
