@@ -7,6 +7,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { engines } from '../package.json';
 import { missingPackages, nodeTooOld } from './install.mjs';
+import { createAuthority, issueLeaf } from './lan/authority.ts';
 import { exclusively } from './lock.mjs';
 import { parseOptions } from './options.mjs';
 
@@ -145,6 +146,7 @@ describe('the command line', () => {
       stunPortWasGiven: false,
       origins: [],
       limits: {},
+      lan: false,
       starter: false,
       dev: false,
       help: false,
@@ -167,6 +169,21 @@ describe('the command line', () => {
     });
   });
 
+  it('takes a certificate with the key that belongs to it', async () => {
+    const own = await issueLeaf(await createAuthority('Own', Date.now()), ['a.local'], Date.now());
+    const other = await issueLeaf(await createAuthority('Other', Date.now()), ['a.local'], Date.now());
+    const [cert, key, foreign] = ['cert.pem', 'key.pem', 'foreign.pem'].map((name) => path.join(root, name));
+    await writeFile(cert ?? '', own.chain);
+    await writeFile(key ?? '', own.key);
+    await writeFile(foreign ?? '', other.key);
+    expect(parseOptions(['--lan', '--cert', cert ?? '', '--key', key ?? ''])).toMatchObject({
+      lan: true,
+      certificate: own,
+    });
+    expect(() => parseOptions(['--lan', '--cert', cert ?? '', '--key', foreign ?? ''])).toThrow('belong together');
+    expect(() => parseOptions(['--lan', '--cert', key ?? '', '--key', key ?? ''])).toThrow('PEM is wanted');
+  });
+
   it.each([
     [['--port', 'x'], '--port x'],
     [['--port', '70000'], '65535'],
@@ -177,6 +194,10 @@ describe('the command line', () => {
     [['--limit', 'rooms'], 'the names are rooms'],
     [['--limit', 'toString=3'], 'the names are rooms'],
     [['--limit', 'rooms=0'], 'NAME=N'],
+    [['--lan', '--cert', 'a.pem'], 'go together'],
+    [['--lan', '--cert', '/no/such', '--key', '/no/such'], 'there is no file'],
+    [['--interface', 'en0'], 'belong to --lan'],
+    [['--lan', '--dev'], 'does not go with it'],
   ])('%j is refused in plain words', (args, words) => {
     expect(() => parseOptions(args)).toThrow(words);
   });

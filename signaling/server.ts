@@ -1,6 +1,12 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import type { Duplex } from 'node:stream';
 import { cacheFolder } from './cache-folder.ts';
+import { configFolder } from './config-folder.ts';
+import { CertificateStore } from './lan/certificates.ts';
+import { LanServer, type LanState, type OwnCertificate } from './lan/lan-server.ts';
+import { type ThisComputer, thisComputer } from './lan/this-computer.ts';
 import { iceServersFor } from './relay/ice-servers.ts';
 import { Relay, type RelayLimits } from './relay/relay.ts';
 import { answer, type ServedContent, upgrade } from './requests.ts';
@@ -8,6 +14,7 @@ import type { RoomLimits } from './rooms/limits.ts';
 import { Signaling } from './rooms/signaling.ts';
 import { Starter } from './starter.ts';
 
+export { lanLines } from './lan/terminal.ts';
 export { answer, type ServedContent, upgrade } from './requests.ts';
 export type { StarterState } from './starter.ts';
 
@@ -25,8 +32,25 @@ export interface ServerOptions {
   readonly stunPortMayMove?: boolean;
   /** Relays on the loopback interface: for tests of devices that have no other way to one another. */
   readonly relayOnLoopback?: boolean;
+  /** Serves other devices of the local network, too. */
+  readonly lan?: LanRequest;
   readonly roomLimits?: Partial<RoomLimits>;
   readonly relayLimits?: Partial<RelayLimits>;
+}
+
+/** How other devices are served. */
+export interface LanRequest {
+  /** HTTPS; the loopback interface's port where it is absent. */
+  readonly port?: number;
+  readonly wantedInterface?: string;
+  /** A certificate of one's own in place of one from the server's own authority. */
+  readonly certificate?: OwnCertificate;
+  /** Where the authority is kept; the platform's folder for settings by default. */
+  readonly configFolder?: string;
+  /** For tests: another computer than this one, and listeners on loopback all the same. */
+  readonly computer?: ThisComputer;
+  readonly bindAddress?: (address: string) => string;
+  readonly mdnsAnswerMs?: number;
 }
 
 /** A server that listens. */
@@ -36,6 +60,10 @@ export interface RunningServer {
   readonly port: number;
   readonly stunPort?: number;
   readonly starter: Starter;
+  /** How other devices are served, at this moment. */
+  lan?(): LanState;
+  /** For tests: looks at once whether the addresses of this computer have changed. */
+  updateLan?(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -44,6 +72,8 @@ const LOOPBACK = '127.0.0.1';
 /** What a server serves, and what of it must be closed. */
 export interface OpenContent extends ServedContent {
   readonly relay?: Relay;
+  /** Set once other devices are served. */
+  lan?: LanServer;
   close(): Promise<void>;
 }
 
@@ -52,33 +82,45 @@ export interface OpenContent extends ServedContent {
  * @throws Error with code EADDRINUSE where another program has the STUN port
  */
 export async function openContent(options: Omit<ServerOptions, 'port'>): Promise<OpenContent> {
-  const relay = options.stunPort === undefined ? undefined : await openRelay(options.stunPort, options);
+  const mayRelayTo = (ip: string) =>
+    (options.relayOnLoopback === true && ip === LOOPBACK) || content.lan?.isNeighbour(ip) === true;
+  const relay = options.stunPort === undefined ? undefined : await openRelay(options.stunPort, options, mayRelayTo);
   const signaling = new Signaling(
     {
-      ice: (room, request) => iceServersFor(relay, room, request, undefined),
-      server: () => ({ origins: [] }),
+      ice: (room, request) => iceServersFor(relay, room, request, content.lan?.state.chosen[0]?.address),
+      server: () => {
+        const { origins = [], steps } = content.lan?.state ?? {};
+        return { origins, ...(steps === undefined ? {} : { steps }) };
+      },
     },
     options.roomLimits,
   );
-  return {
+  const content: OpenContent = {
     ...(options.appFolder === undefined ? {} : { appFolder: options.appFolder }),
     ...(options.modelsFolder === undefined ? {} : { modelsFolder: options.modelsFolder }),
     ...(relay === undefined ? {} : { relay }),
     listedOrigins: options.listedOrigins ?? [],
+    isOwnName: (hostname) => content.lan?.isOwnName(hostname) === true,
     starter: new Starter(options.cacheFolder ?? cacheFolder()),
     signaling,
     close: async () => {
       signaling.close();
+      await content.lan?.close();
       await relay?.close();
     },
   };
+  return content;
 }
 
-async function openRelay(port: number, options: Omit<ServerOptions, 'port'>): Promise<Relay> {
+async function openRelay(
+  port: number,
+  options: Omit<ServerOptions, 'port'>,
+  mayRelayTo: (ip: string) => boolean,
+): Promise<Relay> {
   const relay = new Relay({
     port,
-    relays: options.relayOnLoopback ?? false,
-    mayRelayTo: (ip) => ip === LOOPBACK,
+    relays: options.relayOnLoopback === true || options.lan !== undefined,
+    mayRelayTo,
     ...(options.relayLimits === undefined ? {} : { limits: options.relayLimits }),
   });
   try {
@@ -86,12 +128,30 @@ async function openRelay(port: number, options: Omit<ServerOptions, 'port'>): Pr
     return relay;
   } catch (error) {
     if (!options.stunPortMayMove || port === 0 || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    return openRelay(0, options);
+    return openRelay(0, options, mayRelayTo);
   }
 }
 
+/** Serves other devices of the local network with the same content. */
+async function openLan(content: OpenContent, request: LanRequest, port: number): Promise<LanServer> {
+  const folder = path.join(request.configFolder ?? configFolder(), 'lan');
+  const wanted = request.port ?? port;
+  return LanServer.start({
+    ...(request.computer ?? (await thisComputer())),
+    port: wanted,
+    stepsPort: wanted === 0 ? 0 : wanted + 1,
+    certificates: request.certificate ?? new CertificateStore(folder),
+    listener: listenerOf(content),
+    upgrade: upgraderOf(content),
+    onAddresses: async (addresses) => content.relay?.listen([...new Set([LOOPBACK, ...addresses])]),
+    ...(request.wantedInterface === undefined ? {} : { wantedInterface: request.wantedInterface }),
+    ...(request.bindAddress === undefined ? {} : { bindAddress: request.bindAddress }),
+    ...(request.mdnsAnswerMs === undefined ? {} : { mdnsAnswerMs: request.mdnsAnswerMs }),
+  });
+}
+
 /**
- * Serves the app, a folder of models and signaling on the loopback interface alone.
+ * Serves the app, a folder of models and signaling on the loopback interface, and with `lan` to the local network.
  * @throws Error with code EADDRINUSE where another program has the port
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
@@ -111,11 +171,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       // else there is no IPv6 on this machine
       if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') throw error;
     }
+    if (options.lan) content.lan = await openLan(content, options.lan, port);
+    const { lan } = content;
     return {
       origin: `http://localhost:${port}`,
       port,
       ...(content.relay?.port === undefined ? {} : { stunPort: content.relay.port }),
       starter: content.starter,
+      ...(lan === undefined ? {} : { lan: () => lan.state, updateLan: () => lan.update() }),
       close,
     };
   } catch (error) {
@@ -135,12 +198,16 @@ export function listenerOf(content: ServedContent): RequestListener {
   };
 }
 
+function upgraderOf(content: ServedContent) {
+  return (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    if (!upgrade(content, request, socket, head)) socket.destroy();
+  };
+}
+
 function listen(content: ServedContent, host: string, port: number): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer(listenerOf(content));
-    server.on('upgrade', (request, socket, head) => {
-      if (!upgrade(content, request, socket, head)) socket.destroy();
-    });
+    server.on('upgrade', upgraderOf(content));
     server.once('error', reject);
     server.listen(port, host, () => {
       server.off('error', reject);

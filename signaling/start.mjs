@@ -31,6 +31,7 @@ async function start(options) {
     ...(options.models === undefined ? {} : { modelsFolder: options.models }),
     listedOrigins: options.origins,
     roomLimits: options.limits,
+    ...(options.lan ? { lan: lanRequest(options) } : {}),
     ...(options.stunPort === 'off' ? {} : { stunPort: options.stunPort, stunPortMayMove: !options.stunPortWasGiven }),
   };
   /** @type {typeof import('./server.ts')} */
@@ -43,9 +44,25 @@ async function start(options) {
   }
   const server = await listen(options, (port) => module.startServer({ ...served, appFolder: built.app, port }));
   announce(server.origin, options, server.starter);
+  const lan = server.lan?.();
+  if (lan) {
+    const terminal = { columns: process.stdout.columns ?? 80, platform: process.platform };
+    for (const line of module.lanLines(lan, terminal)) console.log(line);
+  }
   for (const signal of ['SIGINT', 'SIGTERM']) {
     process.once(signal, () => void server.close().then(() => process.exit(0)));
   }
+}
+
+/**
+ * @param {import('./options.mjs').StartOptions} options
+ * @returns {import('./server.ts').LanRequest}
+ */
+function lanRequest(options) {
+  return {
+    ...(options.interface === undefined ? {} : { wantedInterface: options.interface }),
+    ...(options.certificate === undefined ? {} : { certificate: options.certificate }),
+  };
 }
 
 /**
@@ -87,7 +104,7 @@ async function listen(options, open) {
  */
 function announce(origin, options, starter) {
   if (options.models) console.log(`Models from ${options.models}`);
-  console.log(`Shoal is at ${origin}/`);
+  console.log(`Shoal is at ${origin}/${options.lan ? ' on this computer' : ''}`);
   if (options.starter) void fetchStarter(starter);
 }
 
