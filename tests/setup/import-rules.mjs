@@ -45,6 +45,8 @@ const RULES = {
     types: [...CONTRACTS, 'worker/models/', 'worker/weights/', 'worker/gpu/'],
     packages: [],
   },
+  // state machines: no link, no engine, no disk; the host does what they say
+  'worker/mesh/room/': { values: ['worker/mesh/types.ts'], packages: [] },
   'worker/mesh/wire/': { values: ['worker/mesh/types.ts'], types: CONTRACTS, packages: ['valibot'] },
   'worker/mesh/link/': {
     values: ['worker/mesh/wire/', 'worker/mesh/identity/fingerprint.ts', 'worker/mesh/types.ts', ERRORS],

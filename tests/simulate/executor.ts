@@ -1,0 +1,94 @@
+import type { Effect, Input, RunEffect } from '../../worker/mesh/room/io.ts';
+import type { Constants } from './constants.ts';
+import { Chains, embed, sample } from './stand-in.ts';
+
+type BeginEffect = Extract<Effect<number[]>, { kind: 'begin' }>;
+export type Computed = Extract<Input<number[]>, { kind: 'computed' }>;
+
+interface Place {
+  chains: Chains;
+  seed: number;
+  /** Of a last stage: the tokens said so far. */
+  tokens: number[];
+}
+
+/** Stands in for a device's engine: one step after the other, each with rows of several sessions of one stage. */
+export class Executor {
+  readonly #constants: Constants;
+  readonly #stepMs: number;
+  readonly #places: (Place | undefined)[] = [];
+  #queue: RunEffect<number[]>[] = [];
+  #isBusy = false;
+
+  constructor(constants: Constants, stepMs: number) {
+    this.#constants = constants;
+    this.#stepMs = stepMs;
+  }
+
+  /** The slot's memory stays as it is: only the count of what is valid is cut, and that the room keeps. */
+  begin({ stage, slot, sampling }: BeginEffect): void {
+    const { first, last } = stage;
+    let place = this.#places[slot];
+    if (place === undefined || place.chains.first !== first || place.chains.layers !== last - first) {
+      place = { chains: new Chains(first, last), seed: 0, tokens: [] };
+      this.#places[slot] = place;
+    }
+    if (sampling === undefined) return;
+    place.seed = (sampling.sampler as { seed: number }).seed;
+    place.tokens = [...sampling.tokens];
+  }
+
+  run(run: RunEffect<number[]>): void {
+    this.#queue.push(run);
+  }
+
+  halt(slot: number): void {
+    if (this.#queue.some((run) => run.slot === slot)) this.#queue = this.#queue.filter((run) => run.slot !== slot);
+  }
+
+  /** Computes the next step if none is under way: its results, and how long it takes. */
+  next(): { results: Computed[]; takesMs: number } | undefined {
+    const oldest = this.#queue[0];
+    if (this.#isBusy || oldest === undefined) return undefined;
+    const { stage } = oldest;
+    const results: Computed[] = [];
+    const later: RunEffect<number[]>[] = [];
+    let rows = 0;
+    let hasPrompt = false;
+    for (const run of this.#queue) {
+      const isPrompt = run.rows > 1;
+      const sameStage = run.stage === stage || (run.stage.first === stage.first && run.stage.model === stage.model);
+      const fits = sameStage && !(isPrompt && hasPrompt) && !results.some(({ slot }) => slot === run.slot);
+      if (!fits) {
+        later.push(run);
+        continue;
+      }
+      if (isPrompt) hasPrompt = true;
+      rows += run.rows;
+      results.push(this.#compute(run));
+    }
+    this.#queue = later;
+    this.#isBusy = true;
+    return { results, takesMs: this.#stepMs + rows * this.#constants.rowMs };
+  }
+
+  done(): void {
+    this.#isBusy = false;
+  }
+
+  #compute(run: RunEffect<number[]>): Computed {
+    const { slot, session, attempt, first, rows, sample: wantsToken } = run;
+    const place = this.#places[slot] as Place;
+    const output = new Array<number>(rows);
+    for (let i = 0; i < rows; i++) {
+      const input = run.tokens === undefined ? (run.input?.[i] as number) : embed(run.tokens[i] as number);
+      output[i] = place.chains.row(first + i, input);
+    }
+    const computed = { kind: 'computed' as const, slot, session, attempt, first, rows };
+    if (!wantsToken) return { ...computed, output };
+    const position = first + rows - 1;
+    const token = sample(output[rows - 1] as number, position, place.seed, place.tokens);
+    place.tokens.push(token);
+    return { ...computed, tokens: [token] };
+  }
+}

@@ -1,0 +1,349 @@
+import type { DeviceId, ModelKey, Placement, SessionId } from '../types.ts';
+import { beginnings, type Holding } from './begins.ts';
+import { BUSY_RETRY_MS, IDS_A_FRAME, PREPARE_MS, SILENCE_LAPS, SILENCE_LEAST_MS } from './constants.ts';
+import { type Attempts, validPositions, withAttempt } from './cuts.ts';
+import type { Effect, Input, SessionHead, Status, StoredSession } from './io.ts';
+import type { Frame, PreparedMessage, RefusedMessage, Sampler } from './messages.ts';
+import type { KnownPlacement } from './placement-order.ts';
+import type { Post } from './post.ts';
+
+export type AnswerInput<P> = Extract<Input<P>, { kind: 'answer' }>;
+
+/** What a lap is taken for before one was measured. */
+const FIRST_LAP_MS = 500;
+/** Of each new lap in the running mean. */
+const LAP_SHARE = 0.2;
+
+/**
+ * `idle`: nobody waits for an answer. `waiting`: for a placement. `storing`: the attempt's number goes to the disk.
+ * `preparing`: stages say what they hold. `running`: tokens come.
+ */
+export type DrivePhase = 'idle' | 'waiting' | 'storing' | 'preparing' | 'running';
+
+/** One session that this device drives: its tokens and the attempts to continue them. Which placement, `Driver` decides. */
+export class Drive<P> {
+  readonly session: SessionId;
+  readonly model: ModelKey;
+  phase: DrivePhase = 'idle';
+  /** What the attempt runs on, or what is waited for. */
+  known: KnownPlacement | undefined;
+  /** Not before; awake ms. A stage had no free slot. */
+  retryMs = 0;
+  /** What was last said to the person. */
+  told: Status['kind'] | undefined;
+  /** Since when no sound placement is known that could serve; undefined: there is one. */
+  unservedSinceMs: number | undefined;
+  /** Of the room when it was last looked at. */
+  seenVersion = -1;
+
+  readonly #post: Post<P>;
+  #tokens: number[];
+  #attempts: Attempts;
+  #limit = 0;
+  #stopTokens: readonly number[] = [];
+  #sampler: Sampler = null;
+  #finish: 'stop-token' | 'length' | 'stopped' | undefined;
+  #prepared: (PreparedMessage | undefined)[] = [];
+  #lapMs = FIRST_LAP_MS;
+  #sinceMs = 0;
+  #isDecoding = false;
+  // the disk
+  #ticket = 0;
+  #storedTo: number;
+  #storing: { ticket: number; to: number; attempt: number } | undefined;
+  #storedAttempt: number;
+  #headStored = true;
+
+  constructor(post: Post<P>, session: SessionId, model: ModelKey, stored?: StoredSession) {
+    this.#post = post;
+    this.session = session;
+    this.model = model;
+    this.#tokens = [...(stored?.tokens ?? [])];
+    this.#attempts = stored?.head.attempts ?? { last: 0, forgotten: 0, kept: [] };
+    this.#storedAttempt = this.#attempts.last;
+    this.#storedTo = this.#tokens.length;
+    if (stored === undefined) return;
+    this.#limit = stored.head.limit;
+    this.#stopTokens = stored.head.stopTokens;
+    this.#sampler = stored.head.sampler;
+    if (stored.head.answering) this.phase = 'waiting';
+  }
+
+  get attempt(): number {
+    return this.#attempts.last;
+  }
+
+  get tokens(): readonly number[] {
+    return this.#tokens;
+  }
+
+  /** A person waits for its tokens. */
+  get isAnswering(): boolean {
+    return this.phase !== 'idle';
+  }
+
+  get isAttempting(): boolean {
+    return this.phase === 'preparing' || this.phase === 'running' || this.phase === 'storing';
+  }
+
+  uses(device: DeviceId): boolean {
+    return this.known?.placement.stages.some((stage) => stage.device === device) === true;
+  }
+
+  // ---------- the person ----------
+
+  answer({ tokens, maxTokens, stopTokens, sampler }: AnswerInput<P>): void {
+    this.#endAttempt();
+    let same = 0;
+    while (same < tokens.length && same < this.#tokens.length && tokens[same] === this.#tokens[same]) same++;
+    // what stages hold behind an edit, or ran ahead of the last answer's end, is void whenever they come back
+    if (this.attempt > 0) this.#attempts = withAttempt(this.#attempts, this.attempt + 1, same);
+    this.#storedTo = Math.min(this.#storedTo, same);
+    if (this.#storing !== undefined) this.#storing.to = Math.min(this.#storing.to, same);
+    this.#tokens = [...tokens];
+    this.#limit = tokens.length + maxTokens;
+    this.#stopTokens = stopTokens;
+    this.#sampler = sampler;
+    this.#finish = undefined;
+    this.phase = 'waiting';
+    this.#headStored = false;
+    this.retryMs = 0;
+    this.told = undefined;
+    this.#store();
+  }
+
+  /** The answer ends with what is there. */
+  stop(finish: 'stop-token' | 'length' | 'stopped'): void {
+    if (!this.isAnswering) return;
+    this.#endAttempt();
+    this.phase = 'idle';
+    this.#finish = finish;
+    this.#headStored = false;
+    this.#store();
+  }
+
+  forget(): void {
+    for (const device of this.#devices()) this.#post.send(device, { type: 'forget', session: this.session });
+    this.phase = 'idle';
+    this.#post.emit({ kind: 'erase', session: this.session });
+  }
+
+  tell(status: Status): void {
+    // what lasts is said once
+    if (this.told === status.kind && status.kind !== 'moved') return;
+    this.told = status.kind;
+    this.#post.emit({ kind: 'status', session: this.session, status });
+  }
+
+  // ---------- attempts ----------
+
+  /** Raises the attempt and, once that is on the disk, asks the stages what they hold. */
+  begin(known: KnownPlacement): void {
+    this.known = known;
+    this.#attempts = withAttempt(this.#attempts, this.attempt + 1, this.#tokens.length - 1);
+    this.#headStored = false;
+    this.phase = 'storing';
+    this.#store();
+  }
+
+  /** What comes of the attempt counts no more; the next begins when a placement is there. */
+  interrupt(): void {
+    if (!this.isAttempting) return;
+    this.#endAttempt();
+    this.phase = 'waiting';
+    this.seenVersion = -1;
+  }
+
+  #endAttempt(): void {
+    if (this.isAttempting) {
+      const { session, attempt } = this;
+      for (const device of this.#devices()) this.#post.send(device, { type: 'stop', session, attempt });
+    }
+  }
+
+  #devices(): Set<DeviceId> {
+    return new Set(this.known?.placement.stages.map(({ device }) => device));
+  }
+
+  #prepare(placement: Placement): void {
+    this.phase = 'preparing';
+    this.#sinceMs = this.#post.nowMs;
+    this.#prepared = new Array(placement.stages.length).fill(undefined);
+    const { session, attempt } = this;
+    placement.stages.forEach(({ device }, stage) => {
+      this.#post.send(device, { type: 'prepare', session, attempt, placement, stage });
+    });
+  }
+
+  prepared(from: DeviceId, message: PreparedMessage): void {
+    const stages = this.known?.placement.stages;
+    if (this.phase !== 'preparing' || message.attempt !== this.attempt || stages === undefined) return;
+    if (stages[message.stage]?.device !== from) return;
+    this.#prepared[message.stage] = message;
+    if (this.#prepared.every((one) => one !== undefined)) this.#start(this.#prepared as PreparedMessage[]);
+  }
+
+  /** True where the refusing device had promised what it lacks. */
+  refused(message: RefusedMessage): boolean {
+    if (this.phase !== 'preparing' || message.attempt !== this.attempt) return false;
+    this.interrupt();
+    if (message.reason === 'stale' && message.known > this.attempt) {
+      // a disk that was set back: what stages hold of attempts that it does not know is of no use
+      this.#attempts = { last: message.known, forgotten: message.known + 1, kept: [] };
+    }
+    if (message.reason === 'busy') {
+      this.retryMs = this.#post.nowMs + BUSY_RETRY_MS;
+      this.tell({ kind: 'waiting', reason: 'busy' });
+    }
+    return message.reason === 'no-stage' || message.reason === 'foreign';
+  }
+
+  #start(prepared: readonly PreparedMessage[]): void {
+    const { known, session, attempt } = this;
+    if (known === undefined) return;
+    const { stages, id } = known.placement;
+    const holdings: Holding[] = prepared.map(({ at, have, retained }) => {
+      const valid = Math.min(have, validPositions(this.#attempts, at));
+      return { have: valid, retained: Math.min(retained, valid) };
+    });
+    const begins = beginnings(holdings);
+    const addresses = prepared.map(({ slot }, i) => ({ device: stages[i]?.device as DeviceId, slot }));
+    const last = stages.length - 1;
+    this.phase = 'running';
+    this.#sinceMs = this.#post.nowMs;
+    this.#isDecoding = false;
+    for (let i = last; i >= 0; i--) {
+      const { device, slot } = addresses[i] as (typeof addresses)[number];
+      const next = addresses[i + 1];
+      this.#post.send(device, {
+        type: 'start',
+        session,
+        attempt,
+        stage: i,
+        slot,
+        begin: begins[i] as number,
+        known: this.#tokens.length,
+        previous: addresses[i - 1] ?? null,
+        next: next === undefined ? null : { ...next, begin: begins[i + 1] as number },
+        first: i === last ? (addresses[0] ?? null) : null,
+        sampler: i === last ? this.#sampler : null,
+      });
+      if (i === 0 || i === last) this.#sendTokens(device, slot, id.epoch, i === last ? 0 : (begins[0] as number));
+    }
+  }
+
+  #sendTokens(device: DeviceId, slot: number, epoch: number, from: number): void {
+    const { session, attempt } = this;
+    for (let first = from; first < this.#tokens.length; first += IDS_A_FRAME) {
+      const tokens = this.#tokens.slice(first, first + IDS_A_FRAME);
+      this.#post.sendFrame(device, { kind: 'tokens', epoch, session, attempt, slot, first, tokens });
+    }
+  }
+
+  // ---------- frames ----------
+
+  /** Tokens, or how far the prompt is read. */
+  frame(frame: Frame<P>): void {
+    const isCurrent = frame.attempt === this.attempt && frame.epoch === this.known?.placement.id.epoch;
+    if (this.phase !== 'running' || !isCurrent) return;
+    const { nowMs } = this.#post;
+    if (frame.kind === 'progress') {
+      this.#sinceMs = nowMs;
+      const { session } = this;
+      this.#post.emit({ kind: 'prefill', session, done: frame.first, total: this.#tokens.length });
+    }
+    if (frame.kind !== 'tokens' || frame.first < this.#tokens.length) return;
+    // a token is missing: it went down with a link
+    if (frame.first > this.#tokens.length) {
+      this.interrupt();
+      return;
+    }
+    if (this.#isDecoding) this.#lapMs += LAP_SHARE * (nowMs - this.#sinceMs - this.#lapMs);
+    this.#isDecoding = true;
+    this.#sinceMs = nowMs;
+    this.unservedSinceMs = undefined;
+    this.#take(frame);
+  }
+
+  #take({ first, tokens, extra }: Extract<Frame<P>, { kind: 'tokens' }>): void {
+    const ending = tokens.findIndex((token) => this.#stopTokens.includes(token));
+    const taken = tokens.slice(0, Math.min(ending < 0 ? tokens.length : ending + 1, this.#limit - first));
+    for (const token of taken) this.#tokens.push(token);
+    const { session } = this;
+    if (this.told !== undefined) this.tell({ kind: 'resumed' });
+    this.told = undefined;
+    const effect: Effect<P> = { kind: 'tokens', session, first, tokens: taken };
+    this.#post.emit(extra === undefined ? effect : { ...effect, extra });
+    if (ending >= 0) this.stop('stop-token');
+    else if (this.#tokens.length >= this.#limit) this.stop('length');
+    else this.#store();
+  }
+
+  /** Devices that keep the attempt waiting beyond reason, where that can be said; undefined: it goes on. */
+  overdue(): readonly DeviceId[] | undefined {
+    const silentMs = this.#post.nowMs - this.#sinceMs;
+    if (this.phase === 'preparing' && silentMs >= PREPARE_MS) {
+      const stages = this.known?.placement.stages ?? [];
+      return stages.filter((_, i) => this.#prepared[i] === undefined).map(({ device }) => device);
+    }
+    if (this.phase === 'running' && silentMs >= Math.max(SILENCE_LEAST_MS, SILENCE_LAPS * this.#lapMs)) return [];
+    return undefined;
+  }
+
+  // ---------- the disk ----------
+
+  #store(): void {
+    if (this.#storing !== undefined) return;
+    if (this.#headStored && this.#storedTo >= this.#tokens.length) return;
+    const ticket = ++this.#ticket;
+    const from = this.#storedTo;
+    this.#storing = { ticket, to: this.#tokens.length, attempt: this.attempt };
+    this.#headStored = true;
+    this.#post.emit({ kind: 'store', ticket, head: this.#head(), from, tokens: this.#tokens.slice(from) });
+  }
+
+  #head(): SessionHead {
+    return {
+      session: this.session,
+      model: this.model,
+      attempts: this.#attempts,
+      answering: this.isAnswering,
+      limit: this.#limit,
+      stopTokens: this.#stopTokens,
+      sampler: this.#sampler,
+    };
+  }
+
+  /** A write is on the disk: what waited for it may be said. */
+  stored(ticket: number): void {
+    const storing = this.#storing;
+    if (storing?.ticket !== ticket) return;
+    this.#storing = undefined;
+    this.#storedTo = Math.max(this.#storedTo, storing.to);
+    this.#storedAttempt = Math.max(this.#storedAttempt, storing.attempt);
+    this.#store();
+    if (this.phase === 'storing' && this.#storedAttempt === this.attempt && this.known !== undefined) {
+      this.#prepare(this.known.placement);
+    } else if (this.phase === 'running') this.#acknowledge();
+    if (this.#finish !== undefined && this.#storing === undefined) {
+      const { session } = this;
+      const finish = this.#finish;
+      this.#finish = undefined;
+      this.#post.emit({ kind: 'answered', session, finish });
+    }
+  }
+
+  #acknowledge(): void {
+    const first = this.#prepared[0];
+    const stage = this.known?.placement.stages[0];
+    if (first === undefined || stage === undefined || this.known === undefined) return;
+    this.#post.sendFrame(stage.device, {
+      kind: 'acknowledgement',
+      epoch: this.known.placement.id.epoch,
+      session: this.session,
+      attempt: this.attempt,
+      slot: first.slot,
+      first: this.#storedTo,
+    });
+  }
+}

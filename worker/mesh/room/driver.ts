@@ -1,0 +1,270 @@
+import type { DeviceId, DeviceState, ModelKey, Placement, SessionId, StageAssignment } from '../types.ts';
+import { BUSY_RETRY_MS, DISTRUST_MS, RANK_MS } from './constants.ts';
+import { type Candidate, type Dealt, deal } from './deal.ts';
+import { type AnswerInput, Drive } from './drive.ts';
+import { hashOf } from './hash.ts';
+import type { ModelSizes, StoredSession } from './io.ts';
+import type { Frame, PreparedMessage, RefusedMessage } from './messages.ts';
+import type { KnownPlacement } from './placement-order.ts';
+import type { Post } from './post.ts';
+import type { View } from './view.ts';
+
+/** How often a session that waits, or runs on what is not sound, is looked at, though nothing changed. */
+const LOOK_MS = 1000;
+
+/** The sessions of this device: which placement each runs on, and proposals where none would serve. */
+export class Driver<P> {
+  readonly #post: Post<P>;
+  readonly #view: View;
+  readonly #models: ModelSizes;
+  readonly #propose: (model: ModelKey, stages: readonly StageAssignment[]) => void;
+  readonly #drives = new Map<SessionId, Drive<P>>();
+  #lookedMs = Number.NEGATIVE_INFINITY;
+  /** Set when `driving` is other than before. */
+  changed = false;
+
+  constructor(
+    post: Post<P>,
+    view: View,
+    models: ModelSizes,
+    propose: (model: ModelKey, stages: readonly StageAssignment[]) => void,
+  ) {
+    this.#post = post;
+    this.#view = view;
+    this.#models = models;
+    this.#propose = propose;
+  }
+
+  drives(): Iterable<Drive<P>> {
+    return this.#drives.values();
+  }
+
+  driving(): DeviceState['driving'] {
+    const driving: { session: SessionId; placement: Placement['id'] }[] = [];
+    for (const { session, isAnswering, known } of this.#drives.values()) {
+      if (isAnswering && known !== undefined) driving.push({ session, placement: known.placement.id });
+    }
+    return driving;
+  }
+
+  /** Whether a running answer is on the device, or waits for it. */
+  needs(device: DeviceId): boolean {
+    for (const drive of this.#drives.values()) if (drive.isAnswering && drive.uses(device)) return true;
+    return false;
+  }
+
+  restore(sessions: readonly StoredSession[]): void {
+    for (const stored of sessions) {
+      const { session, model } = stored.head;
+      this.#drives.set(session, new Drive(this.#post, session, model, stored));
+    }
+    this.look(true);
+  }
+
+  answer(input: AnswerInput<P>): void {
+    let drive = this.#drives.get(input.session);
+    if (drive === undefined || drive.model !== input.model) {
+      drive?.forget();
+      drive = new Drive(this.#post, input.session, input.model);
+      this.#drives.set(input.session, drive);
+    }
+    drive.answer(input);
+    this.#lookAt(drive);
+  }
+
+  stop(session: SessionId): void {
+    this.#drives.get(session)?.stop('stopped');
+    this.changed = true;
+  }
+
+  forget(session: SessionId): void {
+    this.#drives.get(session)?.forget();
+    this.#drives.delete(session);
+    this.changed = true;
+  }
+
+  stored(session: SessionId, ticket: number): void {
+    this.#drives.get(session)?.stored(ticket);
+  }
+
+  prepared(from: DeviceId, message: PreparedMessage): void {
+    this.#drives.get(message.session)?.prepared(from, message);
+  }
+
+  refused(from: DeviceId, message: RefusedMessage): void {
+    const drive = this.#drives.get(message.session);
+    if (drive === undefined) return;
+    if (drive.refused(message)) this.#view.distrust(from, this.#post.nowMs + BUSY_RETRY_MS);
+    this.#lookAt(drive);
+  }
+
+  broken(from: DeviceId, session: SessionId, attempt: number): void {
+    const drive = this.#drives.get(session);
+    if (drive?.attempt !== attempt || !drive.uses(from)) return;
+    drive.interrupt();
+    this.#lookAt(drive);
+  }
+
+  frame(from: DeviceId, frame: Frame<P>): void {
+    const drive = this.#drives.get(frame.session);
+    if (drive === undefined || !drive.uses(from)) return;
+    const { isAnswering } = drive;
+    drive.frame(frame);
+    if (drive.phase === 'waiting') this.#lookAt(drive);
+    if (drive.isAnswering !== isAnswering) this.changed = true;
+  }
+
+  /** A link is gone, and frames with it. */
+  unlinked(peer: DeviceId): void {
+    for (const drive of this.#drives.values()) if (drive.uses(peer)) drive.interrupt();
+  }
+
+  /** The device slept: what was under way is not any more. */
+  rejoin(): void {
+    for (const drive of this.#drives.values()) drive.interrupt();
+  }
+
+  suspected(peer: DeviceId): void {
+    for (const drive of this.#drives.values()) {
+      if (drive.isAttempting && drive.uses(peer)) drive.tell({ kind: 'suspected', device: peer });
+    }
+  }
+
+  /** Looks at each session: at all once a second, else at those for which something changed. */
+  look(all = false): void {
+    const { nowMs } = this.#post;
+    const isTime = all || nowMs - this.#lookedMs >= LOOK_MS;
+    if (isTime) this.#lookedMs = nowMs;
+    const { version } = this.#view;
+    for (const drive of this.#drives.values()) {
+      if (!drive.isAnswering) continue;
+      const overdue = drive.overdue();
+      if (overdue !== undefined) {
+        for (const device of overdue) this.#view.distrust(device, nowMs + DISTRUST_MS);
+        drive.interrupt();
+      }
+      if (isTime || drive.seenVersion !== version || drive.unservedSinceMs !== undefined) this.#lookAt(drive);
+    }
+  }
+
+  #lookAt(drive: Drive<P>): void {
+    if (!drive.isAnswering) return;
+    const { nowMs } = this.#post;
+    drive.seenVersion = this.#view.version;
+    if (drive.isAttempting && drive.known !== undefined) {
+      const { use, sound } = this.#view.judge(drive.known, nowMs);
+      if (use === 'usable' && sound) {
+        drive.unservedSinceMs = undefined;
+        return;
+      }
+      // a stage that is gone, or a link that is: nothing comes of it
+      if (use !== 'usable') drive.interrupt();
+    }
+    if (drive.phase === 'waiting' && nowMs >= drive.retryMs) this.#begin(drive);
+    this.#seeServed(drive);
+  }
+
+  /** On the highest placement that can be used now. */
+  #begin(drive: Drive<P>): void {
+    for (const known of this.#view.book.of(drive.model)) {
+      if (this.#view.judge(known, this.#post.nowMs).use !== 'usable') continue;
+      const isOther = drive.known !== undefined && drive.known.placement !== known.placement;
+      if (isOther && drive.told !== undefined) {
+        drive.tell({ kind: 'moved', devices: known.placement.stages.map(({ device }) => device) });
+      }
+      drive.begin(known);
+      this.changed = true;
+      return;
+    }
+  }
+
+  /**
+   * Sees that some placement serves the session, now or soon: else proposes one. A running session whose device is
+   * suspected stays where it is, while its replacement loads.
+   */
+  #seeServed(drive: Drive<P>): void {
+    let hoped: KnownPlacement | undefined;
+    let reason: 'loading' | 'linking' = 'loading';
+    let served = false;
+    for (const known of this.#view.book.of(drive.model)) {
+      const { use, lacks, sound } = this.#view.judge(known, this.#post.nowMs);
+      if (use === 'hopeless') continue;
+      if (hoped === undefined) {
+        hoped = known;
+        reason = lacks === 'linking' ? 'linking' : 'loading';
+      }
+      if (!sound) continue;
+      served = true;
+      hoped = known;
+      break;
+    }
+    if (drive.phase === 'waiting') {
+      if (hoped !== undefined && drive.known !== hoped) {
+        drive.known = hoped;
+        this.changed = true;
+      }
+      if (hoped !== undefined && drive.retryMs <= this.#post.nowMs) drive.tell({ kind: 'waiting', reason });
+    }
+    if (served) drive.unservedSinceMs = undefined;
+    else this.#wantProposal(drive);
+  }
+
+  /** Whoever sees the same loss proposes; each waits its rank, so that mostly one does. */
+  #wantProposal(drive: Drive<P>): void {
+    const { nowMs } = this.#post;
+    drive.unservedSinceMs ??= nowMs;
+    if (nowMs - drive.unservedSinceMs < this.#rank(drive.model) * RANK_MS) return;
+    const dealt = this.deal(drive.model);
+    if (dealt === undefined) return;
+    if ('stages' in dealt) {
+      drive.unservedSinceMs = undefined;
+      this.#propose(drive.model, dealt.stages);
+      const proposed = this.#view.book.highest(drive.model);
+      if (drive.phase === 'waiting' && proposed !== undefined) drive.known = proposed;
+      this.changed = true;
+    } else if (drive.phase === 'waiting') drive.tell({ kind: 'paused', missingBytes: dealt.missingBytes });
+  }
+
+  #rank(model: ModelKey): number {
+    const salt = `${model} ${this.#view.book.highest(model)?.placement.id.epoch ?? 0} `;
+    const own = hashOf(salt + this.#post.device);
+    let rank = 0;
+    for (const state of this.#view.answering(this.#post.nowMs)) {
+      const drives = state.driving.some(({ placement }) => placement.model === model);
+      if (drives && state.device !== this.#post.device && hashOf(salt + state.device) < own) rank++;
+    }
+    return rank;
+  }
+
+  /** A placement that would serve now. Undefined: the model is not known here. */
+  deal(model: ModelKey): Dealt | undefined {
+    const layers = this.#models.layers(model);
+    if (layers === undefined) return undefined;
+    const { nowMs } = this.#post;
+    const candidates: Candidate[] = [];
+    for (const state of this.#view.answering(nowMs)) {
+      const { device } = state;
+      if (this.#view.links.isSuspected(device) || this.#view.isApart(this.#post.device, device)) continue;
+      candidates.push(state);
+    }
+    const base = this.#view.book.highest(model);
+    return deal({
+      model,
+      layers,
+      bytes: (first, last, profile) => this.#models.bytes(model, first, last, profile) ?? Number.POSITIVE_INFINITY,
+      candidates: candidates.filter(({ stages }) => !hasFailed(stages, model)),
+      apart: (a, b) => this.#view.isApart(a, b),
+      base: base?.placement,
+      stays: ({ device, first, last }) => {
+        if (!candidates.some((candidate) => candidate.device === device)) return false;
+        const phase = this.#view.records.stage(device, model, first, last)?.phase;
+        return phase === 'ready' || phase === 'loading';
+      },
+    });
+  }
+}
+
+/** It tried and could not, a short while ago. */
+function hasFailed(stages: DeviceState['stages'], model: ModelKey): boolean {
+  return stages.some(({ phase, placement }) => phase === 'failed' && placement.model === model);
+}

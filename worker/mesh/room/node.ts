@@ -1,0 +1,487 @@
+import type { DeviceId, DeviceState, ModelKey, Placement, StageAssignment } from '../types.ts';
+import { AwakeClock } from './clock.ts';
+import { DIGEST_MS, PLACEMENTS_KEPT, RECORDS_A_MESSAGE } from './constants.ts';
+import type { Dealt } from './deal.ts';
+import { Driver } from './driver.ts';
+import { Holdings } from './holdings.ts';
+import type { Effect, Input, RoomOptions } from './io.ts';
+import { Links } from './links.ts';
+import { type ControlMessage, DRIVER_SLOT, type Frame } from './messages.ts';
+import { isSamePlacement, PlacementBook } from './placement-order.ts';
+import type { Post } from './post.ts';
+import { isNewer, Records } from './records.ts';
+import { StageHost } from './stage-host.ts';
+import { Topology } from './topology.ts';
+import { View } from './view.ts';
+
+/** A lost link is named in the record so long, though its peer may be gone. */
+const NAME_LOST_MS = 10_000;
+
+type ToSelf<P> = { message: ControlMessage } | { frame: Frame<P> };
+
+/**
+ * What one device does in a room: a state machine from what happens to it, and when, to what its host shall do. It has no
+ * timer and no promise; the host calls `handle` for each event and about every 250 ms for a tick.
+ */
+export class RoomNode<P> {
+  readonly #options: RoomOptions<P>;
+  readonly #clock = new AwakeClock();
+  readonly links = new Links();
+  readonly records: Records;
+  readonly book = new PlacementBook();
+  readonly view: View;
+  readonly holdings: Holdings<P>;
+  readonly stages: StageHost<P>;
+  readonly driver: Driver<P>;
+  readonly topology: Topology<P>;
+  #effects: Effect<P>[] = [];
+  /** What this device says to itself, as driver and stage: handled before `handle` ends. */
+  readonly #toSelf: ToSelf<P>[] = [];
+  #incarnation: number;
+  #counter = 0;
+  #visible = true;
+  #wakeLock = false;
+  #away = false;
+  /** The record that others have of this device is not up to date. */
+  #changed = true;
+  #linksVersion = -1;
+  #seenVersion = -1;
+  /** A record of a device came that a session here needs. */
+  #concernsDriver = false;
+  #digestMs = 0;
+  #digestTurn = 0;
+
+  constructor(options: RoomOptions<P>) {
+    this.#options = options;
+    this.#incarnation = options.incarnation;
+    const { device, payloads, models, profile, random } = options;
+    const post = this.#post();
+    this.records = new Records(device);
+    this.view = new View(device, this.links, this.records, this.book);
+    this.stages = new StageHost(
+      post,
+      payloads,
+      ({ model }) => models.slots(model),
+      (stage) => this.holdings.isReady(stage),
+    );
+    this.holdings = new Holdings(post, this.book, this.records, models, profile, (stage) => this.stages.isUsed(stage));
+    this.driver = new Driver(post, this.view, models, (model, stages) => this.#propose(model, stages));
+    this.topology = new Topology(post, this.view, profile, random, () => this.#placementsInUse());
+    this.topology.onDropped = (peer) => {
+      this.links.letGo(peer);
+      this.#unlinked(peer);
+    };
+  }
+
+  /** What happened, and when by the host's monotonic clock in ms. The effects are to be carried out in order. */
+  handle(input: Input<P>, nowMs: number): readonly Effect<P>[] {
+    if (this.#clock.advance(nowMs)) this.#rejoin();
+    this.#take(input);
+    this.#settle();
+    if (this.#effects.length === 0) return NOTHING;
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  /** How a placement of the model would look if it were proposed now. Undefined: the model is not known here. */
+  preview(model: ModelKey): Dealt | undefined {
+    return this.driver.deal(model);
+  }
+
+  #take(input: Input<P>): void {
+    switch (input.kind) {
+      case 'tick':
+        this.#tick();
+        return;
+      case 'beat':
+        this.#heard(input.peer);
+        return;
+      case 'frame':
+        this.#heard(input.peer);
+        this.#frame(input.peer, input.frame);
+        return;
+      case 'control':
+        this.#heard(input.peer);
+        this.#control(input.peer, input.message);
+        return;
+      case 'computed':
+        this.stages.computed(input);
+        return;
+      case 'stored':
+        this.driver.stored(input.session, input.ticket);
+        return;
+      case 'link-open':
+        this.#linked(input.peer);
+        return;
+      case 'link-closed':
+        this.#lost(input.peer);
+        return;
+      case 'present':
+        this.topology.present(input.peer, input.address);
+        return;
+      case 'removed':
+        this.topology.removed(input.peer);
+        this.links.letGo(input.peer);
+        this.records.remove(input.peer);
+        this.#unlinked(input.peer);
+        return;
+      case 'presence':
+        this.#visible = input.visible;
+        this.#wakeLock = input.wakeLock;
+        this.#changed = true;
+        return;
+      case 'leave':
+        this.#leave();
+        return;
+      case 'return':
+        this.#away = false;
+        this.#rejoin();
+        return;
+      case 'answer':
+        this.driver.answer(input);
+        return;
+      case 'stop':
+        this.driver.stop(input.session);
+        return;
+      case 'forget':
+        this.driver.forget(input.session);
+        return;
+      case 'place':
+        this.#propose(input.model, input.stages);
+        return;
+      case 'restore':
+        this.driver.restore(input.sessions);
+        return;
+      case 'stage-progress':
+        this.holdings.progress(input.stage, input.doneBytes, input.totalBytes);
+        return;
+      case 'stage-ready':
+        this.holdings.ready(input.stage);
+        return;
+      case 'stage-failed':
+        this.stages.stageLost(input.stage);
+        this.holdings.failed(input.stage);
+        return;
+      case 'stage-lost':
+        this.stages.stageLost(input.stage);
+        this.holdings.lost(input.stage);
+        return;
+      case 'slot-lost':
+        this.stages.slotLost(input.slot, input.session);
+        return;
+      default:
+        input satisfies never;
+    }
+  }
+
+  // ---------- links and time ----------
+
+  #tick(): void {
+    const { nowMs } = this.#clock;
+    if (this.#away) return;
+    this.links.look(nowMs, (peer, event) => {
+      if (event === 'suspected') return this.driver.suspected(peer);
+      this.#effects.push({ kind: 'disconnect', peer });
+      this.#lost(peer);
+    });
+    this.records.forgetOld(nowMs);
+    this.topology.look();
+    this.holdings.look(this.#options.device);
+    this.driver.look();
+    this.#publish();
+    this.#flush();
+    if (nowMs - this.#digestMs >= DIGEST_MS) {
+      this.#digestMs = nowMs;
+      this.#sendDigest();
+      this.book.prune(PLACEMENTS_KEPT, (id) => this.#isDriven(id));
+    }
+  }
+
+  #heard(peer: DeviceId): void {
+    this.links.heard(peer, this.#clock.nowMs);
+  }
+
+  #linked(peer: DeviceId): void {
+    if (this.#away) return;
+    if (this.links.isUp(peer)) this.#unlinked(peer);
+    this.links.opened(peer, this.#clock.nowMs);
+    this.records.linked(peer);
+    this.topology.opened(peer);
+    this.#changed = true;
+    this.#publish();
+    this.#send(peer, this.#digest());
+  }
+
+  /** Closed, silent, gone, or never came about. */
+  #lost(peer: DeviceId): void {
+    const wasUp = this.links.isUp(peer);
+    this.links.lose(peer, this.#clock.nowMs);
+    this.topology.closed(peer);
+    if (wasUp) this.#unlinked(peer);
+  }
+
+  #unlinked(peer: DeviceId): void {
+    this.records.unlinked(peer);
+    this.stages.unlinked(peer);
+    this.driver.unlinked(peer);
+    this.#changed = true;
+  }
+
+  /** The device slept: it says how it is and asks what happened, before anything else. */
+  #rejoin(): void {
+    this.driver.rejoin();
+    this.topology.rejoin();
+    this.#changed = true;
+    this.#publish();
+    this.#flush();
+    for (const peer of this.links.up()) this.#send(peer, this.#digest());
+  }
+
+  #leave(): void {
+    this.#away = true;
+    for (const peer of [...this.links.up()]) {
+      this.#send(peer, { type: 'goodbye' });
+      this.#effects.push({ kind: 'disconnect', peer });
+      this.links.letGo(peer);
+      this.#unlinked(peer);
+    }
+  }
+
+  // ---------- messages ----------
+
+  #control(from: DeviceId, message: ControlMessage): void {
+    switch (message.type) {
+      case 'gossip':
+        for (const state of message.states) this.#learn(from, state);
+        for (const placement of message.placements) this.#learnPlacement(from, placement);
+        return;
+      case 'digest':
+        this.#compare(from, message);
+        return;
+      case 'ask':
+        this.#sendNews(
+          from,
+          message.states.map((device) => this.records.of(device)),
+          message.placements.map((id) => this.book.get(id)?.placement),
+        );
+        return;
+      case 'goodbye':
+        this.#effects.push({ kind: 'disconnect', peer: from });
+        this.#lost(from);
+        return;
+      case 'prepare':
+        this.stages.prepare(from, message);
+        return;
+      case 'start':
+        this.stages.start(from, message);
+        return;
+      case 'stop':
+        this.stages.stop(from, message.session, message.attempt);
+        return;
+      case 'forget':
+        this.stages.forget(from, message.session);
+        return;
+      case 'prepared':
+        this.driver.prepared(from, message);
+        return;
+      case 'refused':
+        this.driver.refused(from, message);
+        return;
+      case 'broken':
+        this.driver.broken(from, message.session, message.attempt);
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #frame(from: DeviceId, frame: Frame<P>): void {
+    if (frame.slot === DRIVER_SLOT) this.driver.frame(from, frame);
+    else this.stages.frame(frame);
+  }
+
+  /** Handles what the device said to itself, and what follows from it. */
+  #settle(): void {
+    const { device } = this.#options;
+    // the queue grows while it is walked
+    for (let i = 0; i < this.#toSelf.length; i++) {
+      const one = this.#toSelf[i] as ToSelf<P>;
+      if ('message' in one) this.#control(device, one.message);
+      else this.#frame(device, one.frame);
+    }
+    this.#toSelf.length = 0;
+    if (this.holdings.changed) {
+      this.#publish();
+      this.#flush();
+    }
+    // what concerns a session is looked at now, the rest of what is new at the next tick
+    const version = this.links.version + this.book.version;
+    if ((version !== this.#seenVersion || this.#concernsDriver) && !this.#away) {
+      this.#seenVersion = version;
+      this.#concernsDriver = false;
+      this.driver.look();
+      if (this.#toSelf.length > 0) this.#settle();
+    }
+  }
+
+  // ---------- gossip ----------
+
+  #learn(from: DeviceId, state: DeviceState): void {
+    if (state.device !== this.#options.device) {
+      const isNews = this.records.accept(state, from, this.#clock.nowMs);
+      if (isNews && this.driver.needs(state.device)) this.#concernsDriver = true;
+      return;
+    }
+    // an older self that knew more: a disk that was set back
+    if (!isNewer(state, { incarnation: this.#incarnation, counter: this.#counter })) return;
+    this.#incarnation = state.incarnation;
+    this.#counter = state.counter;
+    this.#changed = true;
+  }
+
+  #learnPlacement(from: DeviceId | undefined, placement: Placement): void {
+    if (!this.book.add(placement, this.#clock.nowMs)) return;
+    for (const peer of this.links.up()) {
+      if (peer !== from) this.#send(peer, { type: 'gossip', states: [], placements: [placement] });
+    }
+    this.holdings.look(this.#options.device);
+  }
+
+  #propose(model: ModelKey, stages: readonly StageAssignment[]): void {
+    const epoch = (this.book.highest(model)?.placement.id.epoch ?? 0) + 1;
+    const id = { model, epoch, proposer: this.#options.device };
+    this.#learnPlacement(undefined, { id, stages, spares: [] });
+  }
+
+  /** Writes this device's record anew where it has changed. */
+  #publish(): void {
+    if (this.links.version !== this.#linksVersion || this.driver.changed || this.holdings.changed) this.#changed = true;
+    if (!this.#changed || this.#away) return;
+    this.#changed = false;
+    this.driver.changed = false;
+    this.holdings.changed = false;
+    this.#linksVersion = this.links.version;
+    this.#counter++;
+    const { device, address, name, version, profile } = this.#options;
+    const state: DeviceState = {
+      device,
+      incarnation: this.#incarnation,
+      counter: this.#counter,
+      address,
+      name,
+      version,
+      profile,
+      freeBytes: this.holdings.freeBytes,
+      visible: this.#visible,
+      wakeLock: this.#wakeLock,
+      links: [...this.links.up()],
+      lost: [...this.links.lost()].filter((peer) => this.#namesLost(peer)),
+      stages: this.holdings.states(),
+      driving: this.driver.driving(),
+    };
+    this.records.accept(state, undefined, this.#clock.nowMs);
+  }
+
+  #namesLost(peer: DeviceId): boolean {
+    const since = this.links.lostSinceMs(peer) ?? 0;
+    return this.#clock.nowMs - since < NAME_LOST_MS || this.view.isLive(peer);
+  }
+
+  #flush(): void {
+    this.records.flush((peer, states) => this.#sendNews(peer, states, []));
+  }
+
+  #sendNews(
+    peer: DeviceId,
+    states: readonly (DeviceState | undefined)[],
+    placements: readonly (Placement | undefined)[],
+  ): void {
+    const known = states.filter((state) => state !== undefined);
+    const news = placements.filter((placement) => placement !== undefined);
+    for (let i = 0; i < known.length || (i === 0 && news.length > 0); i += RECORDS_A_MESSAGE) {
+      const part = known.slice(i, i + RECORDS_A_MESSAGE);
+      this.#send(peer, { type: 'gossip', states: part, placements: i === 0 ? news : [] });
+    }
+  }
+
+  #digest(): Extract<ControlMessage, { type: 'digest' }> {
+    return { type: 'digest', states: this.records.digest(), placements: this.#commonPlacements().map(({ id }) => id) };
+  }
+
+  #sendDigest(): void {
+    const peers = [...this.links.up()];
+    const peer = peers[this.#digestTurn++ % Math.max(1, peers.length)];
+    if (peer !== undefined) this.#send(peer, this.#digest());
+  }
+
+  #compare(from: DeviceId, digest: Extract<ControlMessage, { type: 'digest' }>): void {
+    const { lacks, asks } = this.records.compare(digest.states);
+    const common = this.#commonPlacements();
+    const missing = common.filter(({ id }) => !digest.placements.some((theirs) => isSamePlacement(theirs, id)));
+    const wanted = digest.placements.filter((id) => this.book.get(id) === undefined);
+    if (lacks.length > 0 || missing.length > 0) this.#sendNews(from, lacks, missing);
+    if (asks.length > 0 || wanted.length > 0) this.#send(from, { type: 'ask', states: asks, placements: wanted });
+  }
+
+  /** Placements that everybody shall know: the highest of each model, and those that are driven. */
+  #commonPlacements(): Placement[] {
+    const common: Placement[] = [];
+    for (const model of this.book.models()) {
+      this.book.of(model).forEach(({ placement }, index) => {
+        if (index < PLACEMENTS_KEPT || this.#isDriven(placement.id)) common.push(placement);
+      });
+    }
+    return common;
+  }
+
+  #isDriven(id: Placement['id']): boolean {
+    for (const device of this.records.live()) {
+      for (const { placement } of this.records.of(device)?.driving ?? []) {
+        if (isSamePlacement(placement, id)) return true;
+      }
+    }
+    return false;
+  }
+
+  *#placementsInUse(): Iterable<Placement> {
+    for (const model of this.book.models()) {
+      const highest = this.book.highest(model);
+      if (highest !== undefined) yield highest.placement;
+    }
+    for (const device of this.records.live()) {
+      for (const { placement } of this.records.of(device)?.driving ?? []) {
+        const known = this.book.get(placement);
+        if (known !== undefined) yield known.placement;
+      }
+    }
+  }
+
+  // ---------- the way out ----------
+
+  #send(device: DeviceId, message: ControlMessage): void {
+    if (device === this.#options.device) this.#toSelf.push({ message });
+    else if (this.links.isUp(device)) this.#effects.push({ kind: 'send', peer: device, message });
+  }
+
+  #sendFrame(device: DeviceId, frame: Frame<P>): void {
+    if (device === this.#options.device) this.#toSelf.push({ frame });
+    else if (this.links.isUp(device)) this.#effects.push({ kind: 'frame', peer: device, frame });
+  }
+
+  #post(): Post<P> {
+    const node = this;
+    return {
+      device: this.#options.device,
+      get nowMs() {
+        return node.#clock.nowMs;
+      },
+      reaches: (device) => device === this.#options.device || this.links.isUp(device),
+      emit: (effect) => this.#effects.push(effect),
+      send: (device, message) => this.#send(device, message),
+      sendFrame: (device, frame) => this.#sendFrame(device, frame),
+    };
+  }
+}
+
+const NOTHING: readonly never[] = [];

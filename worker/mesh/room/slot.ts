@@ -1,0 +1,354 @@
+import type { DeviceId, SessionId } from '../types.ts';
+import { AHEAD_TOKENS, CHUNK_ROWS, CHUNKS_AHEAD, WINDOW_ROWS } from './constants.ts';
+import type { ComputedInput, Payloads } from './io.ts';
+import {
+  DRIVER_SLOT,
+  type Frame,
+  type PrepareMessage,
+  type RowsFrame,
+  type SlotAddress,
+  type StageKey,
+  type StartMessage,
+  type TokensFrame,
+} from './messages.ts';
+import type { Post } from './post.ts';
+import { Retention } from './retention.ts';
+
+/** Frames that may come before the start does: what the stage before may have on its way, and one of tokens more. */
+const EARLY_FRAMES = CHUNKS_AHEAD + 2;
+
+/**
+ * One session in one stage: what it holds of keys and values, and the attempt that runs. Of whatever arrives it takes
+ * what is next, and nothing else.
+ */
+export class Slot<P> {
+  readonly index: number;
+  readonly stage: StageKey;
+  readonly session: SessionId;
+  readonly driver: DeviceId;
+  /** The highest that was prepared here. */
+  attempt = 0;
+  /** When something of the session came last. */
+  usedMs: number;
+  /** `idle`: nothing is computed until the next attempt. */
+  phase: 'idle' | 'prepared' | 'running' = 'idle';
+  /** Frames that were not current, or not next. */
+  dropped = 0;
+
+  readonly #post: Post<P>;
+  readonly #payloads: Payloads<P>;
+  readonly #retention: Retention<P>;
+  #epoch = 0;
+  /** The attempt that wrote the keys and values. */
+  #at = 0;
+  /** Positions below it have keys and values. */
+  #have = 0;
+  #start: StartMessage | undefined;
+  /** The last stage has told the engine what to sample with; others need not. */
+  #begun = false;
+  readonly #early: Frame<P>[] = [];
+  /** Tokens of positions from `#tokensFrom` on: of the first stage those to compute, of the last those said. */
+  #tokens: number[] = [];
+  #tokensFrom = -1;
+  /** Rows that came and were not given to the engine. */
+  #inbox: RowsFrame<P>[] = [];
+  /** Next position to come, to be given to the engine, and to be sent on. */
+  #expected = 0;
+  #submitted = 0;
+  #sent = 0;
+  /** How far the next stage came. */
+  #nextCame = 0;
+  #acknowledged = 0;
+
+  constructor(
+    index: number,
+    stage: StageKey,
+    session: SessionId,
+    driver: DeviceId,
+    post: Post<P>,
+    payloads: Payloads<P>,
+  ) {
+    this.index = index;
+    this.stage = stage;
+    this.session = session;
+    this.driver = driver;
+    this.#post = post;
+    this.#payloads = payloads;
+    this.#retention = new Retention(payloads);
+    this.usedMs = post.nowMs;
+  }
+
+  /** Devices without which the attempt cannot go on. */
+  dependsOn(device: DeviceId): boolean {
+    if (device === this.driver) return true;
+    const { previous, next, first } = this.#start ?? {};
+    return device === previous?.device || device === next?.device || device === first?.device;
+  }
+
+  get retainedBytes(): number {
+    return this.#retention.bytes;
+  }
+
+  // ---------- attempts ----------
+
+  /** Ends all work of older attempts and says what is here. The attempt is higher than any before. */
+  prepare({ attempt, placement, stage }: PrepareMessage): void {
+    this.halt();
+    this.attempt = attempt;
+    this.#epoch = placement.id.epoch;
+    this.phase = 'prepared';
+    this.#touch();
+    this.#post.send(this.driver, {
+      type: 'prepared',
+      session: this.session,
+      attempt,
+      stage,
+      slot: this.index,
+      at: this.#at,
+      have: this.#have,
+      retained: Math.min(this.#retention.from, this.#have),
+    });
+  }
+
+  start(start: StartMessage): void {
+    if (this.phase !== 'prepared' || start.attempt !== this.attempt || start.begin > this.#have) {
+      this.dropped++;
+      return;
+    }
+    this.phase = 'running';
+    this.#start = start;
+    this.#at = start.attempt;
+    this.#have = start.begin;
+    this.#retention.cut(start.begin);
+    this.#expected = start.begin;
+    this.#submitted = start.begin;
+    this.#sent = start.next?.begin ?? 0;
+    this.#nextCame = this.#sent;
+    this.#acknowledged = start.known;
+    this.#touch();
+    const { next, first } = start;
+    if ((next && !this.#post.reaches(next.device)) || (first && !this.#post.reaches(first.device))) {
+      this.break();
+      return;
+    }
+    const early = this.#early.splice(0);
+    for (const frame of early) this.frame(frame);
+    this.#pump();
+  }
+
+  /** No run is started any more; what was computed stays. */
+  halt(): void {
+    if (this.phase === 'running') this.#post.emit({ kind: 'halt', slot: this.index });
+    this.phase = 'idle';
+    this.#start = undefined;
+    this.#begun = false;
+    this.#early.length = 0;
+    this.#inbox.length = 0;
+    this.#tokens = [];
+    this.#tokensFrom = -1;
+  }
+
+  /** Frames of the attempt were lost, or will be: the driver begins another. */
+  break(): void {
+    if (this.phase === 'idle') return;
+    this.halt();
+    this.#post.send(this.driver, { type: 'broken', session: this.session, attempt: this.attempt });
+  }
+
+  // ---------- frames ----------
+
+  frame(frame: Frame<P>): void {
+    const isCurrent = frame.session === this.session && frame.attempt === this.attempt && frame.epoch === this.#epoch;
+    if (!isCurrent || this.phase === 'idle') {
+      this.dropped++;
+      return;
+    }
+    if (this.phase === 'prepared') {
+      if (this.#early.length < EARLY_FRAMES + this.#earlyTokens()) this.#early.push(frame);
+      else this.break();
+      return;
+    }
+    this.#touch();
+    switch (frame.kind) {
+      case 'rows':
+        this.#takeRows(frame);
+        break;
+      case 'tokens':
+        this.#takeTokens(frame);
+        break;
+      case 'progress':
+        if (frame.first > this.#nextCame) this.#nextCame = frame.first;
+        break;
+      case 'acknowledgement':
+        if (frame.first > this.#acknowledged) this.#acknowledged = frame.first;
+        break;
+    }
+    this.#pump();
+  }
+
+  /** Frames of tokens before the start are as many as the conversation is long. */
+  #earlyTokens(): number {
+    let count = 0;
+    for (const { kind } of this.#early) if (kind === 'tokens') count++;
+    return count;
+  }
+
+  #takeRows(frame: RowsFrame<P>): void {
+    if (frame.first !== this.#expected || this.#start?.previous === null) {
+      this.dropped++;
+      if (frame.first > this.#expected) this.break();
+      return;
+    }
+    this.#expected += frame.rows;
+    this.#inbox.push(frame);
+  }
+
+  #takeTokens({ first, tokens }: TokensFrame<P>): void {
+    if (this.#tokensFrom < 0) this.#tokensFrom = first;
+    const next = this.#tokensFrom + this.#tokens.length;
+    if (first !== next) {
+      this.dropped++;
+      if (first > next) this.break();
+      return;
+    }
+    for (const token of tokens) this.#tokens.push(token);
+  }
+
+  // ---------- computing ----------
+
+  /** A run is done: its rows go on, its tokens go to the first stage and the driver. */
+  computed({ attempt, first, rows, output, tokens, extra }: ComputedInput<P>): void {
+    const start = this.#start;
+    if (start === undefined || attempt !== this.attempt || first !== this.#have) return;
+    this.#have = first + rows;
+    this.#touch();
+    if (start.next !== null && output !== undefined) this.#passOn(start, start.next, first, rows, output);
+    if (first < start.known) this.#report(start);
+    if (tokens !== undefined && start.first !== null) {
+      const fence = { epoch: this.#epoch, session: this.session, attempt, first: first + rows, tokens };
+      const frame = { kind: 'tokens' as const, ...fence };
+      this.#post.sendFrame(start.first.device, { ...frame, slot: start.first.slot });
+      const forDriver = { ...frame, slot: DRIVER_SLOT };
+      this.#post.sendFrame(this.driver, extra === undefined ? forDriver : { ...forDriver, extra });
+    }
+    this.#pump();
+  }
+
+  /** Keeps the rows, and sends those that the next stage lacks. */
+  #passOn(start: StartMessage, next: NonNullable<StartMessage['next']>, first: number, rows: number, output: P): void {
+    this.#retention.add(first, rows, output);
+    const end = first + rows;
+    if (end <= next.begin) return;
+    const from = Math.max(first, next.begin);
+    const payload = from === first ? output : this.#payloads.slice(output, from - first, rows, rows);
+    this.#sendRows(next, from, end - from, end >= start.known, payload);
+  }
+
+  #sendRows({ device, slot }: SlotAddress, first: number, rows: number, sample: boolean, payload: P): void {
+    const { session, attempt } = this;
+    this.#post.sendFrame(device, {
+      kind: 'rows',
+      epoch: this.#epoch,
+      session,
+      attempt,
+      slot,
+      first,
+      rows,
+      sample,
+      payload,
+    });
+    this.#sent = first + rows;
+  }
+
+  /** Tells how far the prompt is read: the stage before may send more, the driver sees that it goes on. */
+  #report(start: StartMessage): void {
+    const { session, attempt } = this;
+    const progress = { kind: 'progress' as const, epoch: this.#epoch, session, attempt, first: this.#have };
+    if (start.previous !== null) {
+      this.#post.sendFrame(start.previous.device, { ...progress, slot: start.previous.slot });
+    }
+    this.#post.sendFrame(this.driver, { ...progress, slot: DRIVER_SLOT });
+  }
+
+  /** Sends and starts what can be: first what the next stage lacks of earlier attempts, then new rows. */
+  #pump(): void {
+    const start = this.#start;
+    if (start === undefined) return;
+    if (start.next !== null && this.#sent < start.begin) {
+      while (this.#sent < start.begin && this.#sent < this.#nextCame + WINDOW_ROWS) {
+        const rows = Math.min(CHUNK_ROWS, start.begin - this.#sent);
+        const part = this.#retention.take(this.#sent, rows);
+        if (part === undefined) {
+          this.break();
+          return;
+        }
+        this.#sendRows(start.next, this.#sent, part.rows, false, part.payload);
+      }
+    }
+    if (!this.#begun && !this.#begin(start)) return;
+    if (start.previous === null) this.#runTokens(start);
+    else this.#runRows(start);
+  }
+
+  /** Once the tokens are here that it needs: the engine may cut what is void and set up its sampler. */
+  #begin(start: StartMessage): boolean {
+    const needsTokens = start.previous === null || start.next === null;
+    if (needsTokens && this.#tokensFrom + this.#tokens.length < start.known) return false;
+    const { stage, session, attempt } = this;
+    const begin = { kind: 'begin' as const, stage, slot: this.index, session, attempt, keep: start.begin };
+    if (start.next === null) {
+      const sampling = { sampler: start.sampler, tokens: this.#tokens.slice(0, start.known) };
+      this.#post.emit({ ...begin, sampling });
+    } else this.#post.emit(begin);
+    this.#begun = true;
+    return true;
+  }
+
+  #runTokens(start: StartMessage): void {
+    const { stage, session, attempt } = this;
+    const known = this.#tokensFrom + this.#tokens.length;
+    while (this.#submitted < known) {
+      const first = this.#submitted;
+      const inPrompt = first < start.known;
+      if (!inPrompt && first >= this.#acknowledged + AHEAD_TOKENS) return;
+      const rows = inPrompt ? Math.min(CHUNK_ROWS, start.known - first) : 1;
+      if (!this.#mayRun(start, first, rows)) return;
+      const tokens = this.#tokens.slice(first - this.#tokensFrom, first - this.#tokensFrom + rows);
+      const sample = first + rows >= start.known && start.next === null;
+      this.#submitted += rows;
+      this.#post.emit({ kind: 'run', stage, slot: this.index, session, attempt, first, rows, tokens, sample });
+    }
+  }
+
+  #runRows(start: StartMessage): void {
+    const { stage, session, attempt } = this;
+    while (this.#inbox.length > 0) {
+      const { first, rows, payload, sample } = this.#inbox[0] as RowsFrame<P>;
+      if (!this.#mayRun(start, first, rows)) return;
+      this.#inbox.shift();
+      this.#submitted += rows;
+      this.#post.emit({
+        kind: 'run',
+        stage,
+        slot: this.index,
+        session,
+        attempt,
+        first,
+        rows,
+        input: payload,
+        sample: sample && start.next === null,
+      });
+    }
+  }
+
+  /** Few chunks of a prompt are under way, in the engine and to the next stage; a token's row is alone anyway. */
+  #mayRun(start: StartMessage, first: number, rows: number): boolean {
+    if (first >= start.known) return true;
+    const end = first + rows;
+    return end <= this.#have + WINDOW_ROWS && (start.next === null || end <= this.#nextCame + WINDOW_ROWS);
+  }
+
+  #touch(): void {
+    this.usedMs = this.#post.nowMs;
+  }
+}

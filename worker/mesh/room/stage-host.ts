@@ -1,0 +1,157 @@
+import type { DeviceId, SessionId } from '../types.ts';
+import { IDLE_MS } from './constants.ts';
+import type { ComputedInput, Payloads } from './io.ts';
+import type { Frame, PrepareMessage, RefusedMessage, StageKey, StartMessage } from './messages.ts';
+import { isSameStage } from './placement-order.ts';
+import type { Post } from './post.ts';
+import { Slot } from './slot.ts';
+
+/** The sessions in the stages of this device: who has a slot, who may take one, and which frame is for whom. */
+export class StageHost<P> {
+  /** Frames for slots that are nobody's. */
+  dropped = 0;
+  readonly #post: Post<P>;
+  readonly #payloads: Payloads<P>;
+  readonly #slotsOf: (stage: StageKey) => number;
+  readonly #isReady: (stage: StageKey) => boolean;
+  /** By index; an index is unique among all stages of the device. */
+  readonly #slots: (Slot<P> | undefined)[] = [];
+
+  constructor(
+    post: Post<P>,
+    payloads: Payloads<P>,
+    slotsOf: (stage: StageKey) => number,
+    isReady: (stage: StageKey) => boolean,
+  ) {
+    this.#post = post;
+    this.#payloads = payloads;
+    this.#slotsOf = slotsOf;
+    this.#isReady = isReady;
+  }
+
+  prepare(from: DeviceId, message: PrepareMessage): void {
+    const assignment = message.placement.stages[message.stage];
+    const stage = assignment?.device === this.#post.device && { ...assignment, model: message.placement.id.model };
+    if (!stage || !this.#isReady(stage)) {
+      this.#refuse(from, message, 'no-stage');
+      return;
+    }
+    // all slots of a session are in one attempt
+    for (const slot of this.#slots) {
+      if (slot?.session !== message.session) continue;
+      if (slot.driver !== from) {
+        this.#refuse(from, message, 'foreign');
+        return;
+      }
+      const isHere = isSameStage(slot.stage, stage);
+      if (isHere ? message.attempt <= slot.attempt : message.attempt < slot.attempt) {
+        this.#refuse(from, message, 'stale', slot.attempt);
+        return;
+      }
+      if (!isHere && slot.attempt < message.attempt) slot.halt();
+    }
+    const { model, first, last } = stage;
+    const slot = this.#find(message.session, stage) ?? this.#open(message.session, { model, first, last }, from);
+    if (slot === undefined) this.#refuse(from, message, 'busy');
+    else slot.prepare(message);
+  }
+
+  start(from: DeviceId, message: StartMessage): void {
+    for (const slot of this.#slots) {
+      if (slot === undefined || slot.session !== message.session || slot.driver !== from) continue;
+      if (slot.index === message.slot) slot.start(message);
+    }
+  }
+
+  /** Ends the attempts up to `attempt`. */
+  stop(from: DeviceId, session: SessionId, attempt: number): void {
+    for (const slot of this.#slots) {
+      if (slot?.session === session && slot.driver === from && slot.attempt <= attempt) slot.halt();
+    }
+  }
+
+  forget(from: DeviceId, session: SessionId): void {
+    for (const slot of this.#slots) if (slot?.session === session && slot.driver === from) this.#free(slot);
+  }
+
+  frame(frame: Frame<P>): void {
+    const slot = this.#slots[frame.slot];
+    if (slot === undefined) this.dropped++;
+    else slot.frame(frame);
+  }
+
+  computed(input: ComputedInput<P>): void {
+    const slot = this.#slots[input.slot];
+    if (slot?.session === input.session) slot.computed(input);
+  }
+
+  /** A link is gone, and frames with it. */
+  unlinked(peer: DeviceId): void {
+    for (const slot of this.#slots) if (slot?.dependsOn(peer)) slot.break();
+  }
+
+  slotLost(index: number, session: SessionId): void {
+    const slot = this.#slots[index];
+    if (slot?.session !== session) return;
+    slot.break();
+    this.#slots[index] = undefined;
+  }
+
+  /** The stage is gone with its keys and values. */
+  stageLost(stage: StageKey): void {
+    this.#slots.forEach((slot, index) => {
+      if (slot === undefined || !isSameStage(slot.stage, stage)) return;
+      slot.break();
+      this.#slots[index] = undefined;
+    });
+  }
+
+  /** Whether an attempt needs the stage now. */
+  isUsed(stage: StageKey): boolean {
+    return this.#slots.some((slot) => slot !== undefined && isSameStage(slot.stage, stage) && !this.mayTake(slot));
+  }
+
+  /** Whether another session may have the slot. */
+  mayTake(slot: Slot<P>): boolean {
+    return slot.phase === 'idle' || this.#post.nowMs - slot.usedMs >= IDLE_MS;
+  }
+
+  /** All frames that were not current. */
+  get droppedFrames(): number {
+    return this.#slots.reduce((sum, slot) => sum + (slot?.dropped ?? 0), this.dropped);
+  }
+
+  #find(session: SessionId, stage: StageKey): Slot<P> | undefined {
+    return this.#slots.find((slot) => slot?.session === session && isSameStage(slot.stage, stage));
+  }
+
+  #open(session: SessionId, stage: StageKey, driver: DeviceId): Slot<P> | undefined {
+    let count = 0;
+    let oldest: Slot<P> | undefined;
+    for (const slot of this.#slots) {
+      if (slot === undefined || !isSameStage(slot.stage, stage)) continue;
+      count++;
+      if (this.mayTake(slot) && (oldest === undefined || slot.usedMs < oldest.usedMs)) oldest = slot;
+    }
+    if (count >= this.#slotsOf(stage)) {
+      if (oldest === undefined) return undefined;
+      this.#free(oldest);
+    }
+    let index = this.#slots.indexOf(undefined);
+    if (index < 0) index = this.#slots.length;
+    const slot = new Slot(index, stage, session, driver, this.#post, this.#payloads);
+    this.#slots[index] = slot;
+    return slot;
+  }
+
+  #free(slot: Slot<P>): void {
+    slot.break();
+    this.#slots[slot.index] = undefined;
+    this.#post.emit({ kind: 'free', slot: slot.index });
+  }
+
+  #refuse(to: DeviceId, message: PrepareMessage, reason: RefusedMessage['reason'], known = 0): void {
+    const { session, attempt, stage } = message;
+    this.#post.send(to, { type: 'refused', session, attempt, stage, reason, known });
+  }
+}

@@ -1,0 +1,126 @@
+import type { DeviceId, DeviceState, ModelKey } from '../types.ts';
+import { DISAGREE_MS, TAKE_UP_MS } from './constants.ts';
+import type { Links } from './links.ts';
+import type { KnownPlacement, PlacementBook } from './placement-order.ts';
+import type { Records } from './records.ts';
+
+/**
+ * `usable`: an attempt can begin on it now. `coming`: it loads or links. `hopeless`: it needs a device that is dead, cannot,
+ * or was given its time. A placement that is not `sound` has a suspected device.
+ */
+export interface Verdict {
+  readonly use: 'usable' | 'coming' | 'hopeless';
+  readonly lacks: 'nothing' | 'loading' | 'linking';
+  readonly sound: boolean;
+}
+
+const HOPELESS: Verdict = { use: 'hopeless', lacks: 'nothing', sound: false };
+const verdicts: Verdict[] = [];
+for (const lacks of ['nothing', 'loading', 'linking'] as const) {
+  const use = lacks === 'nothing' ? 'usable' : 'coming';
+  verdicts.push({ use, lacks, sound: true }, { use, lacks, sound: false });
+}
+function verdict(lacks: Verdict['lacks'], sound: boolean): Verdict {
+  const found = verdicts.find((one) => one.lacks === lacks && one.sound === sound);
+  return found as Verdict;
+}
+
+/** How one device sees its room: whom it reaches, and which placement is of use to it. */
+export class View {
+  readonly device: DeviceId;
+  readonly links: Links;
+  readonly records: Records;
+  readonly book: PlacementBook;
+  /** Devices that did not do what a placement says, and until when they are passed over; awake ms. */
+  readonly #distrusted = new Map<DeviceId, number>();
+
+  constructor(device: DeviceId, links: Links, records: Records, book: PlacementBook) {
+    this.device = device;
+    this.links = links;
+    this.records = records;
+    this.book = book;
+  }
+
+  /** Rises with whatever may change a verdict, time apart. */
+  get version(): number {
+    return this.links.version + this.records.version + this.book.version;
+  }
+
+  distrust(device: DeviceId, untilMs: number): void {
+    if (device !== this.device) this.#distrusted.set(device, untilMs);
+  }
+
+  isDistrusted(device: DeviceId, nowMs: number): boolean {
+    const until = this.#distrusted.get(device);
+    if (until === undefined) return false;
+    if (nowMs < until) return true;
+    this.#distrusted.delete(device);
+    return false;
+  }
+
+  isLive(device: DeviceId): boolean {
+    return this.records.live().has(device);
+  }
+
+  /** Both have said, or this device sees, that there is a link. */
+  isLinked(a: DeviceId, b: DeviceId): boolean {
+    if (a === b) return true;
+    if (a === this.device) return this.links.isUp(b);
+    if (b === this.device) return this.links.isUp(a);
+    const one = this.records.of(a);
+    const other = this.records.of(b);
+    return one?.links.includes(b) === true && other?.links.includes(a) === true;
+  }
+
+  /** One of them has tried to reach the other, and does not. */
+  isApart(a: DeviceId, b: DeviceId): boolean {
+    if (a === b) return false;
+    if (a === this.device) return this.links.lostSinceMs(b) !== undefined;
+    if (b === this.device) return this.links.lostSinceMs(a) !== undefined;
+    return this.#saysLost(a, b) || this.#saysLost(b, a);
+  }
+
+  #saysLost(a: DeviceId, b: DeviceId): boolean {
+    const state = this.records.of(a);
+    return state?.lost.includes(b) === true && !state.links.includes(b);
+  }
+
+  /** Of use to this device as a driver? */
+  judge(known: KnownPlacement, nowMs: number): Verdict {
+    const { stages, id } = known.placement;
+    let lacks: Verdict['lacks'] = 'nothing';
+    let sound = true;
+    let unlinked = false;
+    for (let i = 0; i < stages.length; i++) {
+      const { device, first, last } = stages[i] as (typeof stages)[number];
+      if (!this.isLive(device) || this.isDistrusted(device, nowMs)) return HOPELESS;
+      const phase = this.#phase(device, id.model, first, last);
+      if (phase === 'failed') return HOPELESS;
+      if (phase === undefined && nowMs - known.learnedMs > TAKE_UP_MS) return HOPELESS;
+      if (phase !== 'ready') lacks = 'loading';
+      if (this.links.isSuspected(device)) sound = false;
+      if (device !== this.device && !this.links.isUp(device)) unlinked = true;
+      const next = stages[(i + 1) % stages.length] as (typeof stages)[number];
+      if (!this.isLinked(device, next.device)) unlinked = true;
+    }
+    if (!unlinked) known.unlinkedSinceMs = undefined;
+    else {
+      known.unlinkedSinceMs ??= nowMs;
+      if (nowMs - known.unlinkedSinceMs >= DISAGREE_MS) return HOPELESS;
+      if (lacks === 'nothing') lacks = 'linking';
+    }
+    return verdict(lacks, sound);
+  }
+
+  #phase(device: DeviceId, model: ModelKey, first: number, last: number) {
+    return this.records.stage(device, model, first, last)?.phase;
+  }
+
+  /** The records of devices that answer and are trusted. */
+  *answering(nowMs: number): Iterable<DeviceState> {
+    for (const device of this.records.live()) {
+      const state = this.records.of(device);
+      if (state !== undefined && !this.isDistrusted(device, nowMs)) yield state;
+    }
+  }
+}
