@@ -88,13 +88,13 @@ export class RoomConnections {
     worker.addEventListener('message', heard as EventListener);
     signal.addEventListener('abort', () => worker.removeEventListener('message', heard as EventListener));
     window.addEventListener('pagehide', () => this.#tell({ kind: 'leaving' }), { signal });
-    window.addEventListener('pageshow', ({ persisted }) => persisted && this.#wake(), { signal });
+    window.addEventListener('pageshow', ({ persisted }) => persisted && this.#wake('all'), { signal });
     window.addEventListener('online', () => this.#networkChanged(), { signal });
     document.addEventListener(
       'visibilitychange',
       () => {
         this.#tell({ kind: 'visibility', hidden: document.hidden });
-        if (!document.hidden) this.#wake();
+        if (!document.hidden) this.#wake('broken');
       },
       { signal },
     );
@@ -158,7 +158,7 @@ export class RoomConnections {
         this.#callWanted();
         return;
       case 'restart':
-        this.#wake();
+        this.#wake('all');
         return;
       default:
         message satisfies never;
@@ -381,14 +381,15 @@ export class RoomConnections {
   }
 
   /** After sleep or another network: ways may have changed, and so may who is there. */
-  #wake(): void {
-    for (const { connection } of this.#entries.values()) connection.restart();
+  #wake(which: 'all' | 'broken'): void {
+    for (const { connection } of this.#entries.values())
+      if (which === 'all' || connection.peerConnection?.connectionState !== 'connected') connection.restart();
     if (this.signaling === 'connected') void this.#announce();
   }
 
   #networkChanged(): void {
     clearTimeout(this.#networkTimer);
-    this.#networkTimer = setTimeout(() => this.#wake(), NETWORK_SETTLES_MS);
+    this.#networkTimer = setTimeout(() => this.#wake('all'), NETWORK_SETTLES_MS);
   }
 
   #tell(message: ToWorker): void {

@@ -1,0 +1,262 @@
+import { type BrowserContext, test as base, expect, type Page } from '@playwright/test';
+import { type RunningServer, startServer } from '../../signaling/server.ts';
+import { buildLinksPage } from '../links-page/build.ts';
+import type { LinksPage } from '../links-page/page.ts';
+
+const FRAMES = 1000;
+const PUBLIC_SERVERS = /google|peerjs\.com/;
+
+interface Invite {
+  readonly secret: string;
+  readonly key: string;
+  readonly directory: string;
+}
+
+/** A page of its own browser context: another device as far as a browser can tell. */
+class Device {
+  readonly page: Page;
+  constructor(page: Page) {
+    this.page = page;
+  }
+
+  async make(): Promise<Invite> {
+    return this.page.evaluate(async () => {
+      const { links } = globalThis as unknown as { links: LinksPage };
+      const invite = await links.worker.make();
+      links.enter(invite.directory);
+      return invite;
+    });
+  }
+
+  async join(invite: Invite): Promise<void> {
+    await this.page.evaluate(async ({ secret, key, directory }) => {
+      const { links } = globalThis as unknown as { links: LinksPage };
+      await links.worker.join(secret, key);
+      links.enter(directory);
+    }, invite);
+  }
+
+  state() {
+    return this.page.evaluate(async () => {
+      const { links } = globalThis as unknown as { links: LinksPage };
+      return { ...(await links.worker.state()), view: links.view() };
+    });
+  }
+
+  call<T>(what: (links: LinksPage) => Promise<T> | T): Promise<T> {
+    return this.page.evaluate(`(${what})(globalThis.links)`) as Promise<T>;
+  }
+
+  async isLinked(count = 1): Promise<void> {
+    await expect.poll(async () => (await this.state()).links.length, { message: 'links' }).toBe(count);
+  }
+}
+
+const test = base.extend<{ server: RunningServer; open: () => Promise<Device> }, { folder: string }>({
+  folder: [
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads from the pattern what a fixture needs
+    async ({}, use) => {
+      const { folder, remove } = await buildLinksPage();
+      await use(folder);
+      await remove();
+    },
+    { scope: 'worker' },
+  ],
+  server: async ({ folder }, use) => {
+    const server = await startServer({ port: 0, appFolder: folder });
+    await use(server);
+    await server.close();
+  },
+  open: async ({ browser, server }, use) => {
+    const contexts: BrowserContext[] = [];
+    await use(async () => {
+      const context = await browser.newContext();
+      contexts.push(context);
+      const page = await context.newPage();
+      page.on('pageerror', (error) => console.error(error));
+      await page.addInitScript(() => {
+        const Native = RTCPeerConnection;
+        const asked: string[] = [];
+        (globalThis as { iceAsked?: string[] }).iceAsked = asked;
+        const made: RTCPeerConnection[] = [];
+        (globalThis as { made?: RTCPeerConnection[] }).made = made;
+        globalThis.RTCPeerConnection = class extends Native {
+          constructor(configuration?: RTCConfiguration) {
+            super(configuration);
+            asked.push(JSON.stringify(configuration ?? {}));
+            made.push(this);
+          }
+        };
+      });
+      await page.goto(server.origin);
+      await page.waitForFunction('globalThis.links');
+      return new Device(page);
+    });
+    for (const context of contexts) await context.close();
+  },
+});
+
+test('two pages link, prove themselves, and exchange frames of 4 B to 256 KiB both ways, none dropped', async ({
+  open,
+}) => {
+  const [one, two] = [await open(), await open()];
+  const invite = await one.make();
+  await two.join(invite);
+  await one.isLinked();
+  await two.isLinked();
+  const bytes = await Promise.all([
+    one.page.evaluate((count) => (globalThis as unknown as { links: LinksPage }).links.worker.send(count, 1), FRAMES),
+    two.page.evaluate((count) => (globalThis as unknown as { links: LinksPage }).links.worker.send(count, 2), FRAMES),
+  ]);
+  for (const [device, sent] of [
+    [one, bytes[1]],
+    [two, bytes[0]],
+  ] as const) {
+    await expect.poll(async () => (await device.state()).received.frames).toBe(FRAMES);
+    const { received, links, view } = await device.state();
+    expect(received).toEqual({ frames: FRAMES, bytes: sent, broken: 0, outOfOrder: 0 });
+    expect(links[0]?.drops).toEqual({});
+    expect(view.connections).toMatchObject([{ state: 'linked', channels: 'transferred' }]);
+    expect(view.failures).toEqual([]);
+  }
+  await expect.poll(async () => (await one.state()).links[0]?.rttMs).toBeGreaterThan(0);
+
+  // PeerJS brings servers of its own choice; none of them was ever asked
+  for (const { page } of [one, two]) {
+    const asked = await page.evaluate(() => (globalThis as unknown as { iceAsked: string[] }).iceAsked);
+    expect(asked.length).toBeGreaterThanOrEqual(1);
+    expect(asked.filter((configuration) => PUBLIC_SERVERS.test(configuration))).toEqual([]);
+  }
+
+  // a page that is closed says so: without a word it would be 6 s before ICE found it gone
+  await two.page.close({ runBeforeUnload: false });
+  await expect.poll(async () => (await one.state()).heard, { timeout: 1000, intervals: [50] }).toContain('goodbye');
+});
+
+test('where channels cannot be transferred they are relayed, and nothing is lost', async ({ open }) => {
+  const [one, two] = [await open(), await open()];
+  await two.call((links) => links.forbidTransfer());
+  await two.join(await one.make());
+  await two.isLinked();
+  await Promise.all([one.call((links) => links.worker.send(100, 1)), two.call((links) => links.worker.send(100, 2))]);
+  for (const [device, channels] of [
+    [one, 'transferred'],
+    [two, 'relayed'],
+  ] as const) {
+    await expect.poll(async () => (await device.state()).received.frames).toBe(100);
+    const { received, view, links } = await device.state();
+    expect(received).toMatchObject({ broken: 0, outOfOrder: 0 });
+    expect(links[0]?.drops).toEqual({});
+    expect(view.connections).toMatchObject([{ state: 'linked', channels }]);
+  }
+});
+
+test('a wrong invite opens nothing, and both sides can say at which stage it failed', async ({ open }) => {
+  const [one, two] = [await open(), await open()];
+  const invite = await one.make();
+  await two.join({ ...invite, key: 'A'.repeat(22) });
+  await expect.poll(async () => (await two.state()).view.failures.map(({ stage }) => stage)).toContain('proof');
+  for (const device of [one, two]) {
+    const { links, heard, failures } = await device.state();
+    expect(links).toEqual([]);
+    expect(heard).toEqual([]);
+    expect(failures.length).toBeGreaterThanOrEqual(1);
+  }
+});
+
+test('two that call one another at once end with one link, and a goodbye ends it', async ({ open }) => {
+  const devices = [await open(), await open()] as const;
+  const [one, two] = devices;
+  for (const device of devices) await device.call((links) => links.worker.callNobody());
+  await two.join(await one.make());
+  for (const device of devices) await expect.poll(async () => (await device.state()).view.signaling).toBe('connected');
+  const addresses = await Promise.all(devices.map(async (device) => (await device.state()).view.address));
+  const call = (device: Device, address = '') =>
+    device.page.evaluate((to) => (globalThis as unknown as { links: LinksPage }).links.worker.call(to), address);
+  await Promise.all([call(one, addresses[1]), call(two, addresses[0])]);
+  for (const device of devices) await device.isLinked();
+  for (const device of devices)
+    await expect.poll(async () => (await device.state()).view.connections).toMatchObject([{ state: 'linked' }]);
+  const sides = await Promise.all(devices.map(async (device) => (await device.state()).links.map(({ side }) => side)));
+  expect(sides.flat().sort()).toEqual(['answered', 'called']);
+
+  await one.call((links) => links.leave());
+  await expect.poll(async () => (await two.state()).heard).toEqual(['goodbye', 'closed theirs']);
+  await expect.poll(async () => (await two.state()).view.connections).toEqual([]);
+});
+
+test('on another network the connection looks for another way, and the link stays', async ({ open }) => {
+  const [one, two] = [await open(), await open()];
+  await two.join(await one.make());
+  await one.isLinked();
+  await two.isLinked();
+  const fragments = (device: Device) =>
+    device.page.evaluate(() =>
+      (globalThis as unknown as { made: RTCPeerConnection[] }).made.flatMap(
+        ({ localDescription }) => localDescription?.sdp.match(/ice-ufrag:(\S+)/)?.[1] ?? [],
+      ),
+    );
+  // whichever side notices: only the one that called makes offers, the other asks for one
+  for (const device of [one, two]) {
+    const before = await Promise.all([one, two].map(fragments));
+    await device.page.evaluate(() => dispatchEvent(new Event('online')));
+    await expect.poll(() => fragments(one)).not.toEqual(before[0]);
+    await expect.poll(() => fragments(two)).not.toEqual(before[1]);
+  }
+  await one.call((links) => links.worker.note('by another way'));
+  await expect.poll(async () => (await two.state()).notes).toEqual(['by another way']);
+  expect((await two.state()).heard).toEqual(['note']);
+});
+
+test('a join that fails names its stage and what to do', async ({ open }) => {
+  const [one, two, three] = [await open(), await open(), await open()];
+  const invite = await one.make();
+  // a server that is not there
+  await three.page.evaluate(async ({ secret, key, directory }) => {
+    const { links } = globalThis as unknown as { links: LinksPage };
+    await links.worker.join(secret, key);
+    links.enter(directory, { server: 'http://localhost:9' });
+  }, invite);
+  // a device that may only go over a relay, where there is none
+  await two.page.evaluate(async ({ secret, key, directory }) => {
+    const { links } = globalThis as unknown as { links: LinksPage };
+    await links.worker.join(secret, key);
+    links.enter(directory, { rtc: { iceTransportPolicy: 'relay' } });
+  }, invite);
+  for (const [device, stage, words] of [
+    [three, 'signaling', 'Check that this device is on the network'],
+    [two, 'candidates', 'Connect both to the same network'],
+  ] as const) {
+    await expect.poll(async () => (await device.state()).view.failures[0]?.stage).toBe(stage);
+    expect((await device.state()).view.failures[0]?.message).toContain(words);
+  }
+});
+
+test('links outlive the signaling server, and it finds them again when it is back', async ({
+  folder,
+  server,
+  open,
+}) => {
+  const [one, two] = [await open(), await open()];
+  await two.join(await one.make());
+  await one.isLinked();
+  await two.isLinked();
+  await server.close();
+  await expect.poll(async () => (await one.state()).view.signaling).toBe('lost');
+  await one.call((links) => links.worker.note('still here'));
+  await expect.poll(async () => (await two.state()).notes).toEqual(['still here']);
+  const again = await startServer({ port: server.port, appFolder: folder });
+  try {
+    await expect.poll(async () => (await one.state()).view.signaling).toBe('connected');
+    const { heard, view } = await two.state();
+    expect(heard).toEqual(['note']);
+    expect(view.connections).toHaveLength(1);
+  } finally {
+    await again.close();
+  }
+});
+
+test('without Float16Array halves are rounded as with it', async ({ open }) => {
+  const device = await open();
+  expect(await device.call((links) => links.worker.compareHalves())).toEqual({ native: true, differences: 0 });
+});
