@@ -59,8 +59,7 @@ export class App {
 
   /** Nothing is kept and nothing was said yet. */
   get isFirstVisit(): boolean {
-    const kept = this.device.storage.value?.files.length ?? 0;
-    return kept === 0 && this.chats.list.value.length === 0 && !this.models.loaded.value;
+    return this.device.keptFiles.length === 0 && this.chats.list.value.length === 0 && !this.models.loaded.value;
   }
 
   openFile(file: File): void {

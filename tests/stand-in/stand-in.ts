@@ -1,6 +1,7 @@
 /** Behaves like the worker towards the page: downloads, loads and answers at given rates, and computes nothing. */
 import type {
   CatalogueEntry,
+  DeviceProblem,
   DeviceReport,
   GenerateEvent,
   GenerateRequest,
@@ -29,6 +30,8 @@ const PIPELINES = 24;
 const SHARD_BYTES = 4 * 1024 * 1024;
 const PROMPT_TOKENS = 220;
 const STARTER_NAME = 'SmolLM2-135M-Instruct.Q4_1.gguf';
+/** As the worker has it: Firefox hands results back too slowly. */
+const NO_COMPUTE: readonly DeviceProblem[] = ['insecure-context', 'no-webgpu', 'no-adapter', 'slow-readback'];
 type Shape = (typeof SHAPES)[number];
 /** How large the conversation is said to be, where a test wants it nearly full. */
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -316,7 +319,7 @@ export class StandIn implements WorkerApi {
 
   #report(): DeviceReport {
     const { problems } = this.#scenario;
-    const none = problems.some((problem) => ['insecure-context', 'no-webgpu', 'no-adapter'].includes(problem));
+    const none = problems.some((problem) => NO_COMPUTE.includes(problem));
     const software = problems.includes('software-adapter');
     const report: DeviceReport = {
       compute: none ? 'none' : software ? 'software-gpu' : 'gpu',
@@ -371,6 +374,7 @@ export class StandIn implements WorkerApi {
       complete: keptBytes >= shape.bytes,
       verified: 'origin',
       lostBytes: 0,
+      lookedAt: false,
     });
   }
 }

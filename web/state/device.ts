@@ -1,4 +1,4 @@
-import type { DeviceReport, HostFacts, Settings, StorageReport, WorkerEvent } from '../../worker/api.ts';
+import type { DeviceReport, HostFacts, Settings, StorageReport, StoredFile, WorkerEvent } from '../../worker/api.ts';
 import type { WorkerClient } from '../../worker/client.ts';
 import { awayWindows, localMarks, WINDOW } from './away.ts';
 import { Cell, type Readable } from './cell.ts';
@@ -25,6 +25,16 @@ export class Device {
 
   get storage(): Readable<StorageReport | undefined> {
     return this.#storage;
+  }
+
+  /** Files that somebody wanted; of others only the header was looked at. */
+  get keptFiles(): readonly StoredFile[] {
+    return this.#storage.value?.files.filter(({ lookedAt }) => !lookedAt) ?? [];
+  }
+
+  /** Whether models run here at all. */
+  get computes(): boolean {
+    return this.#report.value?.compute !== 'none';
   }
 
   /** Why the worker could not start. */

@@ -2,6 +2,7 @@ import { html, nothing, type PropertyValues } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import type { App } from '../app.ts';
 import { shownPath } from '../state/conversation.ts';
+import { keepDraft, readDraft } from '../state/drafts.ts';
 import { loadingProgress } from '../state/loading-progress.ts';
 import { count, percent } from '../ui/format.ts';
 import { icon, stopIcon } from '../ui/icons.ts';
@@ -12,7 +13,6 @@ import { chatWords as words } from '../words/chat.ts';
 const NEAR_FULL = 0.85;
 /** Tokens between two updates of the context's figures while an answer is written. */
 const CONTEXT_STEP = 20;
-const DRAFT_KEY = 'shoal-draft:';
 
 /** The field for the next message; says what keeps it from being sent. */
 @customElement('chat-composer')
@@ -56,7 +56,7 @@ export class ChatComposer extends View {
   }
 
   protected override willUpdate(changed: PropertyValues): void {
-    if (changed.has('conversation')) this.typed = sessionStorage.getItem(DRAFT_KEY + (this.conversation ?? '')) ?? '';
+    if (changed.has('conversation')) this.typed = readDraft(this.conversation);
   }
 
   protected override updated(): void {
@@ -155,7 +155,10 @@ export class ChatComposer extends View {
   }
 
   #onKey = (event: KeyboardEvent): void => {
-    if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+    // Safari ends a composition before the keydown of the Enter that commits it, which then has this code alone:
+    // https://bugs.webkit.org/show_bug.cgi?id=165004
+    const commits = event.isComposing || event.keyCode === 229;
+    if (event.key !== 'Enter' || event.shiftKey || commits) return;
     const asked = event.metaKey || event.ctrlKey || finePointer();
     if (asked) this.#onSubmit(event);
   };
@@ -174,9 +177,7 @@ export class ChatComposer extends View {
 
   #setTyped(text: string): void {
     this.typed = text;
-    const key = DRAFT_KEY + (this.conversation ?? '');
-    if (text) sessionStorage.setItem(key, text);
-    else sessionStorage.removeItem(key);
+    keepDraft(this.conversation, text);
   }
 }
 

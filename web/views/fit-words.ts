@@ -8,6 +8,8 @@ import { modelWords as words } from '../words/models.ts';
 
 /** The verdict with its figures: what is to spare, what a shorter context would do, or the whole sum. */
 export function fitWords(app: App, fit: Fit, layers: number, asked: number, about: string): TemplateResult {
+  // what it would need says nothing where nothing is computed; why that is stands above the list
+  if (!app.device.computes) return html`<span>${about}</span>`;
   if (fit.verdict === 'fits') {
     return html`${state('ok', words.spare(roughBytes(fit.budgetBytes - fit.totalBytes)))}
       <span>${words.needs(roughBytes(fit.totalBytes))} ${about}</span>`;
@@ -36,14 +38,25 @@ export function fitWords(app: App, fit: Fit, layers: number, asked: number, abou
 
 /** Get, get with a shorter context, or a refusal whose reason stands beside it. */
 export function fitAction(app: App, fit: Fit, wanted: Wanted, label: string): TemplateResult {
-  const cannot = app.device.report.value?.compute === 'none';
-  if (fit.verdict === 'too-large' || cannot) {
-    return html`<button type="button" class="btn" aria-disabled="true">${words.doesNotFit}</button>`;
-  }
+  if (fit.verdict === 'too-large' && app.device.computes) return refusal(words.doesNotFit);
   const shorter = fit.verdict === 'shorter-context';
-  const start = () => void app.models.load(shorter ? { ...wanted, contextTokens: fit.contextTokens } : wanted);
   const text = shorter ? words.useContext(count(fit.contextTokens)) : label;
-  return button(text, start, { label: `${text}: ${wanted.name}` });
+  const asked = shorter ? { ...wanted, contextTokens: fit.contextTokens } : wanted;
+  return loadButton(app, text, () => void app.models.load(asked), { label: `${text}: ${wanted.name}` });
+}
+
+/** The button that gets or loads a model; where nothing computes, it says so instead. */
+export function loadButton(
+  app: App,
+  text: string,
+  load: () => void,
+  options: Parameters<typeof button>[2] = {},
+): TemplateResult {
+  return app.device.computes ? button(text, load, options) : refusal(words.cannotRun);
+}
+
+function refusal(text: string): TemplateResult {
+  return html`<button type="button" class="btn" aria-disabled="true">${text}</button>`;
 }
 
 function line(name: string, value: number) {

@@ -9,7 +9,7 @@ const STARTER_FILE = /smollm2-135m/i;
 
 /** Shown when the hub cannot be reached: what still works, and the small model that the app's server can fetch. */
 export function hubLine(app: App) {
-  if (app.models.hub.value !== 'unreachable') return nothing;
+  if (app.models.hub.value !== 'unreachable' || !app.device.computes) return nothing;
   const down = navigator.onLine ? words.hubDown(hostOf(app.preferences.all.value.hubBaseUrl)) : words.offline;
   return html`<div class="hubline">
     ${calmLine('warn', html`<b>${down}</b> ${words.hubDownRest}`, html`${button(words.askAgain, () => void probeAgain(app))}<a class="btn bare" href="#/settings/hub">${words.mirror}</a>`)}

@@ -17,7 +17,7 @@ export function interruptedLine(app: App) {
       ? words.interrupted(model, roughBytes(budgetBefore), roughBytes(budgetNow))
       : words.interruptedAgain(model),
     html`${
-      file && last
+      file && last && app.device.computes
         ? button(words.tryAgain(last.name), () => {
             void app.models.load({ name: last.name, source: { kind: 'stored', key: file.key } });
           })

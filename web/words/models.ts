@@ -28,6 +28,8 @@ export const modelWords = {
   get: (size: string) => `Get ${size}`,
   useContext: (context: string) => `Use ${context}`,
   doesNotFit: 'Does not fit',
+  cannotRun: 'Cannot run here',
+  catalogue: 'The catalogue',
   pause: 'Pause',
   resume: 'Resume',
   again: 'Try again',

@@ -38,10 +38,10 @@ export const PROBLEMS: Readonly<Record<DeviceProblem, ProblemWords>> = {
     todo: 'Turn hardware acceleration on in the browser’s settings, or choose the smallest model.',
   },
   'slow-readback': {
-    weight: 'slow',
-    what: 'Firefox is slow to hand results back from the GPU.',
-    means: 'Each step waits up to a tenth of a second, so answers come slowly.',
-    todo: `To compute on this device, use ${BROWSERS}.`,
+    weight: 'stop',
+    what: 'Firefox is too slow to hand results back from the GPU.',
+    means: 'Each word would wait up to a tenth of a second, so Shoal does not compute here.',
+    todo: `Use ${BROWSERS}.`,
   },
   'no-f16': {
     weight: 'note',
@@ -53,7 +53,7 @@ export const PROBLEMS: Readonly<Record<DeviceProblem, ProblemWords>> = {
     weight: 'slow',
     what: 'This browser keeps nothing for this page.',
     means:
-      'A private window, most likely. Models are downloaded anew at each visit, and conversations go with the window.',
-    todo: 'Open Shoal in an ordinary window to keep them.',
+      'A private window, or site data is blocked. Models are downloaded anew at each visit, and conversations go with the window.',
+    todo: 'Open Shoal in an ordinary window, and allow it to keep data, to keep them.',
   },
 };

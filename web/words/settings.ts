@@ -17,6 +17,7 @@ export const settingsWords = {
   whole: (size: string, verified: boolean) =>
     `${size}, ${verified ? 'checked against its origin' : 'checked piece by piece'}`,
   part: (amount: string) => `${amount}, incomplete`,
+  lookedAt: (amount: string) => `${amount}, only looked at`,
   inUse: 'in use',
   nothing: 'No model is kept yet.',
   remove: 'Remove',
@@ -95,8 +96,12 @@ export const settingsWords = {
   leavesNote: 'Everything else stays here.',
   leavesRows: (host: string): readonly (readonly [string, string])[] => [
     ['What you write, and answers', 'Nothing. They never leave this device.'],
-    ['Names of models you look up or get', `To ${host}, when you look`],
+    [
+      'Names of models you look up or get',
+      `To ${host}. The first visit and Models also ask there for one model of the catalogue, to see whether it answers`,
+    ],
     ['The access token, if you set one', `To ${host} alone`],
     ['Addresses that you enter', 'To the server at that address'],
+    ['Which models its folder has', 'Asked of the server of this page, at each start'],
   ],
 };

@@ -39,7 +39,7 @@ export class DeviceHost {
     const adapter = await findAdapter();
     const platform = detectPlatform({ userAgent: navigator.userAgent, maxTouchPoints: this.#host.maxTouchPoints });
     const software = adapter !== undefined && isSoftware(adapter.info);
-    const isFirefox = /Firefox\//.test(navigator.userAgent);
+    const isFirefox = readsBackSlowly();
     if (!globalThis.isSecureContext) problems.push('insecure-context');
     else if (gpuApi === undefined) problems.push('no-webgpu');
     else if (adapter === undefined) problems.push('no-adapter');
@@ -78,8 +78,14 @@ export class DeviceHost {
     this.#interruption = undefined;
   }
 
-  /** A fresh device; the old one, if any, must be closed. Throws DeviceError when there is none. */
+  /** A fresh device; the old one, if any, must be closed. Throws DeviceError where nothing is to be computed. */
   async open(settings: Settings, budgetBytes: number): Promise<Gpu> {
+    if (readsBackSlowly()) {
+      throw new DeviceError(
+        'Firefox is too slow to hand results back from the GPU, so Shoal does not compute here. Use Safari 26, Chrome or Edge.',
+        { reason: 'absent' },
+      );
+    }
     const adapter = await findAdapter();
     if (adapter === undefined) {
       throw new DeviceError(
@@ -91,6 +97,11 @@ export class DeviceHost {
     }
     return openGpu(adapter, { storage: settings.storage, budgetBytes });
   }
+}
+
+/** Firefox takes up to 100 ms to hand a result back: ten words a second at best, whatever the GPU. */
+function readsBackSlowly(): boolean {
+  return /Firefox\//.test(navigator.userAgent);
 }
 
 async function findAdapter(): Promise<GPUAdapter | undefined> {

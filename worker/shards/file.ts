@@ -36,7 +36,7 @@ export class StoredCachedFile implements CachedFile {
   readonly identity: FileIdentity;
   readonly size: number;
   readonly #context: FileContext;
-  readonly #file: FileRecord;
+  #file: FileRecord;
   readonly #source: ByteSource | undefined;
   /** The whole file's hash as somebody published it: the origin, or a mirror in its name. */
   readonly #publishedSha256: string | undefined;
@@ -101,9 +101,13 @@ export class StoredCachedFile implements CachedFile {
     return range;
   }
 
-  shards(indices: readonly number[], options: ShardOptions): AsyncIterable<Shard> {
+  async *shards(indices: readonly number[], options: ShardOptions): AsyncGenerator<Shard> {
     this.#recent = undefined;
-    return this.#iterate(indices, options);
+    if (!this.#file.wanted) {
+      this.#file = { ...this.#file, wanted: true };
+      await this.#stored(this.#context.records.updateFile(this.#file.key, (kept) => ({ ...kept, wanted: true })));
+    }
+    yield* this.#iterate(indices, options);
   }
 
   async *#iterate(indices: readonly number[], { signal, onProgress }: ShardOptions): AsyncGenerator<Shard> {

@@ -13,6 +13,8 @@ export interface FileRecord {
   readonly wholeSha256?: string;
   /** Mirror that shards came through. */
   readonly mirror?: string;
+  /** A load has asked for it; without, its header was read and no more. */
+  readonly wanted?: true;
 }
 
 /** Which shards of a file are whole (bytes and hash), with their hashes, and which were and are not any more. */

@@ -52,6 +52,29 @@ async function damage(index: number, key = KEY) {
   await records.writeShard((await records.file(key)) as never, index, bytes, stored.sha256);
 }
 
+describe('a file of which only the header was read', () => {
+  test('is known for that, until a load asks for the rest, even where that comes to nothing', async () => {
+    const source = new TestSource(BYTES);
+    const store = await createShardStore();
+    const file = await store.open(HUB_FILE, SIZE, source);
+    await file.readRange(0, 100, signal);
+    expect((await store.list())[0]).toMatchObject({ lookedAt: true, keptBytes: SHARD_BYTES });
+    source.dropAfter = 1000;
+    await expect(readAll(await store.open(HUB_FILE, SIZE, source))).rejects.toThrow(RetryError);
+    expect((await store.list())[0]).toMatchObject({ lookedAt: false, keptBytes: SHARD_BYTES });
+    source.dropAfter = Number.POSITIVE_INFINITY;
+    await (await store.open(HUB_FILE, SIZE, source)).readRange(SIZE - 10, SIZE, signal);
+    expect((await store.list())[0]).toMatchObject({ lookedAt: false });
+  });
+
+  test('is an ordinary kept file where that was all of it', async () => {
+    const store = await createShardStore();
+    const file = await store.open(HUB_FILE, 1000, new TestSource(BYTES.slice(0, 1000)));
+    await file.readRange(0, 100, signal);
+    expect((await store.list())[0]).toMatchObject({ lookedAt: false, complete: true });
+  });
+});
+
 describe('a file through the store', () => {
   test('comes with one request, is kept, and is read without the network', async () => {
     const source = new TestSource(BYTES, { sha256: SHA256 });

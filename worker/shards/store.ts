@@ -95,6 +95,7 @@ class IndexedDbStore implements ShardStore {
       files.map(async (file) => {
         const { here, lost } = await this.#records.presence(file.key);
         const confirmed = isConfirmed(file);
+        const complete = here.size === shardCount(file.size);
         return {
           key: file.key,
           identity: file.identity,
@@ -102,7 +103,8 @@ class IndexedDbStore implements ShardStore {
           size: file.size,
           keptBytes: bytesOf(file.size, here.keys()),
           lostBytes: bytesOf(file.size, lost),
-          complete: here.size === shardCount(file.size),
+          complete,
+          lookedAt: !file.wanted && !complete,
           verified: confirmed ? 'origin' : 'own-hashes',
           ...(file.mirror && !confirmed ? { mirror: file.mirror } : {}),
         } satisfies StoredFile;

@@ -69,6 +69,8 @@ export interface StoredFile {
   readonly mirror?: string;
   /** Bytes that were kept once and are gone: evicted by the browser, or damaged and dropped. */
   readonly lostBytes: number;
+  /** Only its header was read: nobody has asked for the rest. */
+  readonly lookedAt: boolean;
 }
 
 export interface ShardStore {
