@@ -1,15 +1,19 @@
 import type { WorkerEvent } from '../worker/api.ts';
 import type { WorkerClient } from '../worker/client.ts';
 import { Answers } from './state/answers.ts';
+import { localMarks } from './state/away.ts';
 import { Cell } from './state/cell.ts';
 import { Chats } from './state/chats.ts';
 import { Device } from './state/device.ts';
+import { IdleLoss, type IdleOutcome } from './state/idle-loss.ts';
 import { Install } from './state/install.ts';
 import { browserKeyValue } from './state/key-value.ts';
 import { Models } from './state/models.ts';
 import { PreferenceStore, type Preferences } from './state/preferences.ts';
+import { Resumption } from './state/resumption.ts';
 import { Router } from './state/route.ts';
 import { Starter } from './state/starter.ts';
+import { type TryLocks, Unfinished } from './state/unfinished.ts';
 import { Updates } from './state/updates.ts';
 import { WakeLock } from './state/wake-lock.ts';
 import { modelWords } from './words/models.ts';
@@ -37,11 +41,19 @@ export class App {
   readonly models: Models;
   readonly answers: Answers;
   readonly #wakeLock = new WakeLock();
+  readonly #unfinished = new Unfinished(localMarks(), navigator.locks as TryLocks | undefined);
+  readonly #idleLoss: IdleLoss;
 
   constructor(worker: WorkerClient) {
     this.device = new Device(worker, this.preferences);
-    this.models = new Models(worker, this.device, this.preferences, this.#wakeLock);
+    this.models = new Models(worker, this.device, this.preferences, this.#wakeLock, this.#unfinished);
     this.answers = new Answers(worker, this.chats, this.models, this.preferences, this.#wakeLock);
+    this.#idleLoss = new IdleLoss(this.models, onScreen, () => performance.now());
+    const resumption = new Resumption(this.models, isOnScreen, () => performance.now());
+    addEventListener('online', () => resumption.woke());
+    document.addEventListener('visibilitychange', () => {
+      if (isOnScreen()) resumption.woke();
+    });
     this.models.repaired.subscribe(() => this.#onRepaired(this.models.repaired.value));
     this.preferences.onOtherWindow = (before) => void this.#followOtherWindow(before);
   }
@@ -54,7 +66,18 @@ export class App {
     this.settled.set(true);
     void this.models.readServed();
     void this.#followStarter();
-    if (report && report.compute !== 'none' && !report.interrupted) void this.models.loadLast();
+    if (report?.interrupted) this.#unfinished.forget();
+    else if (report && report.compute !== 'none') void this.#goOn();
+  }
+
+  /** What was used last, and then the download that broke off with the page before this one. */
+  async #goOn(): Promise<void> {
+    const unfinished = await this.#unfinished.take(Date.now());
+    await this.models.loadLast();
+    if (!unfinished) return;
+    // the person may have begun something else, or asked the browser to save data
+    if (this.models.isLoading || savesData()) this.#unfinished.end();
+    else await this.models.load(unfinished);
   }
 
   /** Nothing is kept and nothing was said yet. */
@@ -105,8 +128,40 @@ export class App {
 
   /** While an answer runs, the answer brings the model back itself. */
   async #onDeviceLost(message: string): Promise<void> {
-    if (this.answers.live.value || !this.models.loaded.value) return;
-    this.notice.set({ tone: 'now', words: message });
-    if (await this.models.reload()) this.notice.set(undefined);
+    if (this.answers.live.value) return;
+    await this.#idleLoss.lost((outcome, name) => this.notice.set(lossNotice(outcome, name, message)));
   }
+}
+
+function lossNotice(outcome: IdleOutcome, name: string, message: string): Notice | undefined {
+  switch (outcome) {
+    case 'loading-again':
+      return { tone: 'now', words: message };
+    case 'too-often':
+      return { tone: 'bad', words: modelWords.lostTooOften(name) };
+    case 'not-kept':
+      return { tone: 'warn', words: modelWords.lostNotKept(name) };
+    case 'failed':
+      return { tone: 'bad', words: modelWords.lostFailed(name) };
+    case 'back':
+    case 'left':
+      return undefined;
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function isOnScreen(): boolean {
+  return document.visibilityState === 'visible';
+}
+
+async function onScreen(): Promise<void> {
+  while (!isOnScreen()) {
+    await new Promise((resolve) => document.addEventListener('visibilitychange', resolve, { once: true }));
+  }
+}
+
+function savesData(): boolean {
+  const { connection } = navigator as { readonly connection?: { readonly saveData?: boolean } };
+  return connection?.saveData === true;
 }

@@ -83,3 +83,84 @@ test('after an interruption the usual budget is given back when the person asks 
   await expect(page.locator('output')).toHaveText('4.3 GB');
   await expect(page.getByText(/The system closed this page/)).toHaveCount(0);
 });
+
+/** As a browser tells it: of a tab behind another, of a locked phone. */
+async function showPage(page: Page, state: 'visible' | 'hidden'): Promise<void> {
+  await page.evaluate((value) => {
+    Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => value });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, state);
+}
+
+async function loseGpu(page: Page): Promise<void> {
+  await page.evaluate(() =>
+    (globalThis as unknown as { shoalTest: { destroyDevice(): Promise<void> } }).shoalTest.destroyDevice(),
+  );
+}
+
+test.describe('a download that broke off goes on without a tap', () => {
+  test('when the network is back', async ({ page }) => {
+    await open(page, '/?download=100000000&break=50000000#/models');
+    await page.getByRole('button', { name: `Get 808 MB: ${OTHER_MODEL}` }).click();
+    await expect(row(page, OTHER_MODEL).getByRole('alert')).toContainText('The connection ended.');
+    await page.evaluate(() => dispatchEvent(new Event('online')));
+    await expect(row(page, OTHER_MODEL)).toContainText('s left');
+  });
+
+  test('after a reload, but not once it was paused', async ({ page }) => {
+    await open(page, '/?download=20000000#/models');
+    await page.getByRole('button', { name: `Get 808 MB: ${OTHER_MODEL}` }).click();
+    await expect(row(page, OTHER_MODEL)).toContainText('s left');
+    await page.reload();
+    await expect(row(page, OTHER_MODEL)).toContainText('s left');
+    await row(page, OTHER_MODEL).getByRole('button', { name: 'Pause' }).click();
+    await expect(row(page, OTHER_MODEL)).toContainText('Paused at');
+    await page.reload();
+    await expect(page.getByRole('button', { name: `Get 808 MB: ${OTHER_MODEL}` })).toBeVisible();
+  });
+
+  test('and is left to the window that is at it', async ({ context, page }) => {
+    await open(page, '/?download=20000000#/models');
+    await page.getByRole('button', { name: `Get 808 MB: ${OTHER_MODEL}` }).click();
+    await expect(row(page, OTHER_MODEL)).toContainText('s left');
+    const other = await context.newPage();
+    await open(other, '/?download=20000000#/models');
+    await expect(other.getByRole('button', { name: `Get 808 MB: ${OTHER_MODEL}` })).toBeVisible();
+    await page.close();
+    await other.reload();
+    await expect(row(other, OTHER_MODEL)).toContainText('s left');
+  });
+});
+
+test.describe('a GPU that goes away while nothing is asked', () => {
+  test('comes back when the page is on the screen, and is not ready before', async ({ page }) => {
+    await loadSmall(page, 'download=4000000000');
+    await showPage(page, 'hidden');
+    await loseGpu(page);
+    await expect(page.getByText('The GPU went away.')).toBeVisible();
+    await expect(row(page, SMALL_MODEL)).toContainText('Kept');
+    await showPage(page, 'visible');
+    await expect(row(page, SMALL_MODEL)).toContainText('Ready');
+    await expect(page.getByText('The GPU went away.')).toHaveCount(0);
+  });
+
+  test('again and again is left to the person', async ({ page }) => {
+    await loadSmall(page, 'download=200000000');
+    for (let i = 0; i < 2; i++) {
+      await loseGpu(page);
+      await expect(row(page, SMALL_MODEL)).not.toContainText('Ready');
+      await expect(row(page, SMALL_MODEL)).toContainText('Ready');
+    }
+    await loseGpu(page);
+    await expect(page.getByText(/The GPU went away again and again/)).toBeVisible();
+    await expect(page.getByRole('button', { name: `Load ${SMALL_MODEL}` })).toBeVisible();
+  });
+
+  test('downloads nothing unasked', async ({ page }) => {
+    await loadSmall(page, 'evicts&download=40000000');
+    await loseGpu(page);
+    await expect(page.getByText(/the browser dropped a part of SmolLM2 360M/)).toBeVisible();
+    await expect(row(page, SMALL_MODEL).getByRole('button', { name: 'Resume' })).toBeVisible();
+    await expect(row(page, SMALL_MODEL)).not.toContainText('s left');
+  });
+});

@@ -5,4 +5,6 @@ import { readScenario } from './scenario.ts';
 
 const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
 worker.postMessage(readScenario(location.search));
-startPage(connectWorker(worker));
+const client = connectWorker(worker);
+startPage(client);
+Object.assign(globalThis, { shoalTest: { destroyDevice: () => client.destroyDevice() } });

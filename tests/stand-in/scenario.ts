@@ -14,6 +14,8 @@ export interface Scenario {
   readonly tokensPerSecond: number;
   /** Bytes a second of a download. */
   readonly downloadRate: number;
+  /** When the GPU goes away, half of the model has been dropped by the browser. */
+  readonly evicts: boolean;
   /** The connection ends after so many bytes of the first download. */
   readonly breakAfter: number;
   readonly prefillMs: number;
@@ -47,6 +49,7 @@ export function readScenario(search: string): Scenario {
     interrupted: asked.has('interrupted'),
     tokensPerSecond: number('rate', 100),
     downloadRate: number('download', 400e6),
+    evicts: asked.has('evicts'),
     breakAfter: number('break', Number.POSITIVE_INFINITY),
     prefillMs: number('prefill', 60),
     fault: oneOf('fault', ['none', 'lost', 'full', 'memory']),

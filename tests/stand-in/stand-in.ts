@@ -258,6 +258,13 @@ export class StandIn implements WorkerApi {
   }
 
   async destroyDevice(): Promise<void> {
+    const key = this.#loaded?.summary.key ?? '';
+    const file = this.#kept.get(key);
+    if (this.#scenario.evicts && file) {
+      const lostBytes = file.size / 2;
+      this.#kept.set(key, { ...file, complete: false, keptBytes: file.size - lostBytes, lostBytes });
+    }
+    this.#loaded = undefined;
     this.#onEvent({ kind: 'device-lost', reason: 'lost', message: 'The GPU went away.' });
   }
 

@@ -92,6 +92,11 @@ export const modelWords = {
   interruptedAgain: (model: string) =>
     `The system closed this page while ${model} was loading, most likely for want of memory. Nothing loads by itself.`,
   tryAgain: (model: string) => `Load ${model} again`,
+  lostTooOften: (model: string) =>
+    `The GPU went away again and again. ${model} is not loaded: close what else uses the GPU, then load it in Models.`,
+  lostNotKept: (model: string) =>
+    `The GPU went away, and the browser dropped a part of ${model} meanwhile. Resume its download in Models.`,
+  lostFailed: (model: string) => `The GPU went away, and ${model} could not be loaded again. Models says why.`,
   memorySetting: 'Memory in Settings',
   token: 'Set a token',
   storage: 'Storage',
