@@ -13,8 +13,6 @@ import { Cell, type Readable } from './cell.ts';
 import type { Device } from './device.ts';
 import { fromAny, type ShoalError } from './errors.ts';
 import type { PreferenceStore } from './preferences.ts';
-import { mayGoOn } from './resumption.ts';
-import type { Unfinished } from './unfinished.ts';
 import type { WakeLock } from './wake-lock.ts';
 
 type ProgressEvent = Extract<LoadEvent, { kind: 'progress' }>;
@@ -82,21 +80,13 @@ export class Models {
   readonly #device: Device;
   readonly #preferences: PreferenceStore;
   readonly #wakeLock: WakeLock;
-  readonly #unfinished: Unfinished;
   #run = 0;
 
-  constructor(
-    worker: WorkerClient,
-    device: Device,
-    preferences: PreferenceStore,
-    wakeLock: WakeLock,
-    unfinished: Unfinished,
-  ) {
+  constructor(worker: WorkerClient, device: Device, preferences: PreferenceStore, wakeLock: WakeLock) {
     this.#worker = worker;
     this.#device = device;
     this.#preferences = preferences;
     this.#wakeLock = wakeLock;
-    this.#unfinished = unfinished;
   }
 
   get loading(): Readable<Loading | undefined> {
@@ -160,7 +150,6 @@ export class Models {
     };
     const { contextTokens: _asked, ...rest } = wanted;
     this.#loading.set({ ...rest, phase: 'finding', contextTokens });
-    this.#unfinished.begin({ ...rest, contextTokens }, Date.now());
     this.#wakeLock.hold('load');
     try {
       const source = wanted.source ?? (await this.#resolve(wanted.entry));
@@ -172,7 +161,6 @@ export class Models {
       this.repaired.set(this.#loading.value?.progress?.repairedShards ?? 0);
       this.#loaded.set(loaded);
       this.#loading.set(undefined);
-      this.#unfinished.end();
       this.#remember(loaded.summary);
       this.#preferences.change((before) => ({
         ...before,
@@ -183,10 +171,7 @@ export class Models {
       const failure = fromAny(error);
       if (failure.remedy === 'cancelled') show({ phase: 'paused' });
       else show({ phase: 'failed', error: failure });
-      if (run === this.#run) {
-        if (!mayGoOn(failure)) this.#unfinished.end();
-        this.#loaded.set(await this.#stillLoaded());
-      }
+      if (run === this.#run) this.#loaded.set(await this.#stillLoaded());
       return false;
     } finally {
       if (run === this.#run) this.#wakeLock.release('load');
@@ -197,7 +182,6 @@ export class Models {
   async pause(): Promise<void> {
     if (this.#loading.value?.phase === 'finding') {
       this.#run += 1;
-      this.#unfinished.end();
       this.#loading.update((now) => now && { ...now, phase: 'paused' });
       this.#wakeLock.release('load');
       return;
@@ -221,9 +205,7 @@ export class Models {
   /** Takes the row of a failed or paused load away; what it kept stays until it is removed. */
   dismiss(): void {
     const phase = this.#loading.value?.phase;
-    if (phase !== 'paused' && phase !== 'failed') return;
-    this.#unfinished.end();
-    this.#loading.set(undefined);
+    if (phase === 'paused' || phase === 'failed') this.#loading.set(undefined);
   }
 
   async unload(): Promise<void> {
@@ -231,38 +213,16 @@ export class Models {
     this.#loaded.set(undefined);
   }
 
-  /** One is on its way. */
-  get isLoading(): boolean {
-    const phase = this.#loading.value?.phase;
-    return phase === 'finding' || phase === 'loading' || phase === 'pausing';
-  }
-
-  /** The device was lost: nothing is ready any more. The model that was. */
-  lose(): LoadedModel | undefined {
+  /** After the device was lost: the same model from what is kept. */
+  async reload(): Promise<boolean> {
     const loaded = this.#loaded.value;
-    this.#loaded.set(undefined);
-    return loaded;
-  }
-
-  /** Whether all that a loaded model needed is here still, so that nothing of it would be downloaded. */
-  async isKept({ summary }: LoadedModel): Promise<boolean> {
-    if (summary.source.kind === 'picked') return true;
-    await this.#device.readStorage();
-    const kept = this.#device.storage.value?.files.find(({ key }) => key === summary.key);
-    return kept !== undefined && (kept.complete || kept.lostBytes === 0);
-  }
-
-  /** After the device was lost: the same model from what is kept. What would be downloaded again waits for the person. */
-  async reload(loaded = this.lose()): Promise<boolean> {
     if (!loaded) return false;
+    this.#loaded.set(undefined);
     const { summary, contextTokens } = loaded;
-    const { name, key } = summary;
-    if (!(await this.isKept(loaded))) {
-      this.#loading.set({ phase: 'paused', name, key, source: summary.source, contextTokens });
-      return false;
-    }
-    const source: ModelSource = summary.source.kind === 'picked' ? summary.source : { kind: 'stored', key };
-    return this.load({ name, source, contextTokens });
+    await this.#device.readStorage();
+    const kept = this.#device.storage.value?.files.some((file) => file.key === summary.key && file.complete);
+    const source: ModelSource = kept ? { kind: 'stored', key: summary.key } : summary.source;
+    return this.load({ name: summary.name, source, contextTokens });
   }
 
   /** At the second visit: what was used last, if all of it is kept. */
@@ -298,10 +258,11 @@ export class Models {
     const showProgress = () => {
       if (!waiting) return;
       shownAt = performance.now();
-      show({ progress: waiting, silent: false });
+      show({ progress: waiting });
       waiting = undefined;
     };
     let silence: ReturnType<typeof setTimeout> | undefined;
+    let cameTo = -1;
     return (event) => {
       // whichever load it was for
       if (event.kind === 'unloaded') this.#loaded.set(undefined);
@@ -312,10 +273,14 @@ export class Models {
       } else {
         // the last one before a silence is shown too
         if (!waiting) setTimeout(showProgress, PROGRESS_MS);
-        waiting = shown(event);
+        const next = shown(event);
+        waiting = next;
+        if (performance.now() - shownAt >= PROGRESS_MS || event.doneBytes >= event.totalBytes) showProgress();
+        if (next.doneBytes === cameTo) return;
+        cameTo = next.doneBytes;
+        show({ silent: false });
         clearTimeout(silence);
         if (event.doneBytes < event.totalBytes) silence = setTimeout(() => show({ silent: true }), SILENT_MS);
-        if (performance.now() - shownAt >= PROGRESS_MS || event.doneBytes >= event.totalBytes) showProgress();
       }
     };
   }

@@ -89,3 +89,8 @@ export function parameters(value: number): string {
 export function percent(part: number, whole: number): number {
   return whole <= 0 ? 0 : Math.min(100, Math.max(0, Math.round((part / whole) * 100)));
 }
+
+/** A figure that stays on one line with its unit. */
+export function unbroken(figure: string): string {
+  return figure.replaceAll(' ', '\u00a0');
+}

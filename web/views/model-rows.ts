@@ -4,7 +4,7 @@ import type { CatalogueEntry, ModelSource, ModelSummary, ServerModel, StoredFile
 import type { App } from '../app.ts';
 import { describeKept } from '../state/kept-name.ts';
 import { loadingProgress } from '../state/loading-progress.ts';
-import type { Loading, Wanted } from '../state/models.ts';
+import { type Loading, loadingKey, type Wanted } from '../state/models.ts';
 import { confirmWith } from '../ui/confirm.ts';
 import { bytes, bytesOf, count, percent, progressLine, roughBytes } from '../ui/format.ts';
 import { button, iconButton, meter, state } from '../ui/parts.ts';
@@ -12,7 +12,7 @@ import { scales } from '../ui/scales.ts';
 import { modelWords as words } from '../words/models.ts';
 import { shellWords } from '../words/shell.ts';
 import { errorActions } from './error-actions.ts';
-import { fitAction, fitWords, loadButton } from './fit-words.ts';
+import { fitAction, fitWords } from './fit-words.ts';
 
 const SMALL_MARK = 4.6;
 
@@ -55,7 +55,7 @@ function beside(name: string, quantization: string | undefined, size: number | u
 }
 
 export function catalogueRow(app: App, entry: CatalogueEntry): TemplateResult {
-  const large = entry.fit.verdict === 'too-large' && app.device.computes;
+  const large = entry.fit.verdict === 'too-large';
   const wanted = { name: entry.name, entry: entry.id };
   return row({
     name: entry.name,
@@ -74,15 +74,14 @@ export function inspectedRow(app: App, summary: ModelSummary): TemplateResult {
   const isFile = summary.source.kind === 'picked';
   const label = missing <= 0 || isFile ? words.load : words.get(bytes(missing));
   const { contextTokens } = app.preferences.all.value;
-  const large = summary.fit.verdict === 'too-large' && app.device.computes;
   return row({
     name: summary.name,
     sub: beside(summary.name, summary.quantization, summary.fileBytes),
     layers: summary.layers,
-    ...(large ? { layersFit: summary.fit.layersThatFit } : {}),
+    ...(summary.fit.verdict === 'too-large' ? { layersFit: summary.fit.layersThatFit } : {}),
     act: fitAction(app, summary.fit, { name: summary.name, source: summary.source, key: summary.key }, label),
     why: fitWords(app, summary.fit, summary.layers, contextTokens, parametersWords(summary.parameters)),
-    tall: large,
+    tall: summary.fit.verdict === 'too-large',
   });
 }
 
@@ -91,7 +90,7 @@ export function servedRow(app: App, model: ServerModel): TemplateResult {
   return row({
     name,
     sub: `${model.file}, ${bytes(model.bytes)}`,
-    act: loadButton(app, words.load, () => start(app, { name, source: { kind: 'server', file: model.file } }), {
+    act: button(words.load, () => start(app, { name, source: { kind: 'server', file: model.file } }), {
       label: `${words.load} ${name}`,
     }),
     why: model.note ? html`<span>${sentence(model.note)}</span>` : nothing,
@@ -133,7 +132,7 @@ export function storedRow(app: App, file: StoredFile): TemplateResult {
   if (file.complete) {
     return row({
       ...parts,
-      act: html`${removal}${loadButton(app, words.load, () => start(app, { name, source: { kind: 'stored', key: file.key } }), { label: `${words.load} ${name}` })}`,
+      act: html`${removal}${button(words.load, () => start(app, { name, source: { kind: 'stored', key: file.key } }), { label: `${words.load} ${name}` })}`,
       why: html`${state('sea', words.kept)}<span>${words.keptNote}</span>`,
     });
   }
@@ -143,7 +142,7 @@ export function storedRow(app: App, file: StoredFile): TemplateResult {
     ...parts,
     act: html`${removal}${
       source
-        ? loadButton(app, words.resume, () => start(app, { name, source, key: file.key }), {
+        ? button(words.resume, () => start(app, { name, source, key: file.key }), {
             icon: 'play',
             label: `${words.resume} ${name}`,
           })
@@ -157,12 +156,16 @@ export function storedRow(app: App, file: StoredFile): TemplateResult {
 export function loadingRow(app: App, loading: Loading): TemplateResult {
   const { name, summary, progress, phase } = loading;
   const entry = app.models.catalogue.value.find((known) => known.id === loading.entry);
-  const size = summary?.fileBytes ?? entry?.downloadBytes;
-  const quantization = summary?.quantization ?? entry?.quantization;
-  const done = progress?.doneBytes ?? summary?.keptBytes ?? 0;
+  // until its header is read, what is known of it from before
+  const key = loadingKey(loading);
+  const file = app.device.storage.value?.files.find((kept) => kept.key === key);
+  const known = key === undefined ? undefined : app.preferences.all.value.known[key];
+  const size = summary?.fileBytes ?? file?.size ?? entry?.downloadBytes;
+  const quantization = summary?.quantization ?? known?.quantization ?? entry?.quantization;
+  const done = progress?.doneBytes ?? summary?.keptBytes ?? file?.keptBytes ?? 0;
   const total = progress?.totalBytes ?? size ?? 0;
   const moving = phase === 'loading' || phase === 'finding' || phase === 'pausing';
-  const layers = summary?.layers ?? entry?.layers;
+  const layers = summary?.layers ?? known?.layers ?? entry?.layers;
   return row({
     name,
     sub: beside(name, quantization, size),

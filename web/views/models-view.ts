@@ -6,13 +6,12 @@ import { fromAny, type ShoalError } from '../state/errors.ts';
 import { freeEstimate } from '../state/free-estimate.ts';
 import { loadingKey } from '../state/models.ts';
 import { CONTEXT_CHOICES } from '../state/preferences.ts';
-import { count, roughBytes } from '../ui/format.ts';
+import { count, roughBytes, unbroken } from '../ui/format.ts';
 import { icon } from '../ui/icons.ts';
 import { calmLine, segmented } from '../ui/parts.ts';
 import { View } from '../ui/view.ts';
 import { modelWords as words } from '../words/models.ts';
 import { shellWords } from '../words/shell.ts';
-import { deviceProblems } from './device-problems.ts';
 import { errorActions } from './error-actions.ts';
 import { hubLine } from './hub-line.ts';
 import './hub-files.ts';
@@ -44,6 +43,8 @@ export class ModelsView extends View {
   }
 
   protected override willUpdate(): void {
+    // from now on its row is among those on this device
+    if (this.inspected && this.#hasRowHere(this.inspected)) this.inspected = undefined;
     const file = this.app.opened.value;
     if (!file || !this.app.settled.value) return;
     this.app.opened.set(undefined);
@@ -119,7 +120,7 @@ export class ModelsView extends View {
       return calmLine('bad', this.failure.message, errorActions(this.failure));
     }
     const summary = this.inspected;
-    if (!summary || this.#hasRowHere(summary)) return nothing;
+    if (!summary) return nothing;
     return html`<section>
       <div class="grouphead"><h2>${words.opened}</h2></div>
       <ul class="mlist">
@@ -154,13 +155,12 @@ export class ModelsView extends View {
     const here = this.#here();
     const { catalogue, served } = this.app.models;
     const named = catalogue.value.filter((entry) => this.#matches(entry) && !this.#isHere(entry));
-    const { computes } = this.app.device;
-    const large = computes ? named.filter((entry) => entry.fit.verdict === 'too-large') : [];
-    const fitting = named.filter((entry) => !large.includes(entry));
+    const fitting = named.filter((entry) => entry.fit.verdict !== 'too-large');
+    const large = named.filter((entry) => entry.fit.verdict === 'too-large');
     const folder = served.value.filter((model) => !this.#loadingFile(model.file));
     const report = this.app.device.report.value;
     const nothingFound = this.typed !== '' && named.length === 0 && this.app.settled.value;
-    return html`${report && !computes ? deviceProblems(report) : nothing}${here.length ? this.#section('here', words.here, this.#storageWords(), here) : nothing}
+    return html`${here.length ? this.#section('here', words.here, this.#storageWords(), here) : nothing}
       ${
         folder.length
           ? this.#section(
@@ -175,8 +175,8 @@ export class ModelsView extends View {
         fitting.length
           ? this.#section(
               'fits',
-              computes ? words.fits : words.catalogue,
-              report && computes ? words.toGive(roughBytes(report.budgetBytes)) : '',
+              words.fits,
+              report ? words.toGive(roughBytes(report.budgetBytes)) : '',
               fitting.map((entry) => catalogueRow(this.app, entry)),
             )
           : nothing
@@ -210,11 +210,10 @@ export class ModelsView extends View {
     const { loading, loaded } = this.app.models;
     const now = loading.value;
     const rows: TemplateResult[] = now ? [loadingRow(this.app, now)] : [];
-    const files = this.app.device.keptFiles;
+    const files = this.app.device.storage.value?.files ?? [];
     const loadedKey = loaded.value?.summary.key;
     // a header alone was kept to look at: that row stands above
-    const lookedAt = this.inspected && !this.#hasRowHere(this.inspected) ? this.inspected.key : undefined;
-    const shown = files.filter(({ key }) => key !== loadingKey(now) && key !== lookedAt);
+    const shown = files.filter(({ key }) => key !== loadingKey(now) && key !== this.inspected?.key);
     const byUse = shown.sort((a, b) => rank(a, loadedKey) - rank(b, loadedKey) || (a.name < b.name ? -1 : 1));
     rows.push(...byUse.map((file) => storedRow(this.app, file)));
     const unstored = loaded.value && !files.some((file) => file.key === loadedKey) ? loaded.value : undefined;
@@ -227,7 +226,7 @@ export class ModelsView extends View {
     if (!storage) return '';
     const used = roughBytes(storage.usedBytes);
     const free = freeEstimate(storage);
-    return free === undefined ? words.used(used) : words.usedOf(used, roughBytes(free));
+    return free === undefined ? words.used(used) : words.usedOf(used, unbroken(roughBytes(free)));
   }
 
   #matches(entry: CatalogueEntry): boolean {
@@ -242,9 +241,8 @@ export class ModelsView extends View {
     const sameFile = (repository: string, file: string) =>
       repository === entry.repository && file.toLowerCase().includes(entry.quantization.toLowerCase());
     if (now?.source?.kind === 'hub' && sameFile(now.source.repository, now.source.file)) return true;
-    return this.app.device.keptFiles.some(
-      ({ identity }) => identity.kind === 'hub' && sameFile(identity.repository, identity.file),
-    );
+    const files = this.app.device.storage.value?.files ?? [];
+    return files.some(({ identity }) => identity.kind === 'hub' && sameFile(identity.repository, identity.file));
   }
 
   #loadingFile(file: string): boolean {

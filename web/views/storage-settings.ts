@@ -4,7 +4,7 @@ import type { StoredFile } from '../../worker/api.ts';
 import type { App } from '../app.ts';
 import { describeKept } from '../state/kept-name.ts';
 import { confirmWith } from '../ui/confirm.ts';
-import { bytes, bytesOf, roughBytes } from '../ui/format.ts';
+import { bytes, bytesOf, roughBytes, unbroken } from '../ui/format.ts';
 import { button, state } from '../ui/parts.ts';
 import { modelWords } from '../words/models.ts';
 import { PROBLEMS } from '../words/problems.ts';
@@ -21,7 +21,7 @@ export function storageSettings(app: App): TemplateResult {
   const { files, usedBytes, quotaBytes, persisted } = storage;
   const kept = files.reduce((sum, file) => sum + file.keptBytes, 0);
   return html`<div class="between wrap">
-      <span><b class="figure">${roughBytes(usedBytes)}</b> <span class="note">${quotaBytes > 0 ? words.ofQuota(roughBytes(quotaBytes)) : words.used}</span></span>
+      <span><b class="figure">${roughBytes(usedBytes)}</b> <span class="note">${quotaBytes > 0 ? words.ofQuota(unbroken(roughBytes(quotaBytes))) : words.used}</span></span>
       ${persisted ? state('ok', words.persisted) : state('warn', words.notPersisted)}
     </div>
     ${bar(app, files, quotaBytes)}
@@ -61,7 +61,7 @@ function row(app: App, file: StoredFile): TemplateResult {
   const inUse = app.models.loaded.value?.summary.key === file.key ? `, ${words.inUse}` : '';
   const amount = file.complete
     ? words.whole(bytes(file.size), file.verified === 'origin')
-    : (file.lookedAt ? words.lookedAt : words.part)(bytesOf(file.keptBytes, file.size));
+    : words.part(bytesOf(file.keptBytes, file.size));
   return html`<li>
     <div>
       <h3>${name}</h3>
