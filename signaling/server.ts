@@ -4,9 +4,8 @@ import path from 'node:path';
 import type { Duplex } from 'node:stream';
 import { cacheFolder } from './cache-folder.ts';
 import { configFolder } from './config-folder.ts';
-import { CertificateStore } from './lan/certificates.ts';
-import { LanServer, type LanState, type OwnCertificate } from './lan/lan-server.ts';
-import { type ThisComputer, thisComputer } from './lan/this-computer.ts';
+import type { LanServer, LanState, OwnCertificate } from './lan/lan-server.ts';
+import type { ThisComputer } from './lan/this-computer.ts';
 import { iceServersFor } from './relay/ice-servers.ts';
 import { Relay, type RelayLimits } from './relay/relay.ts';
 import { answer, type ServedContent, upgrade } from './requests.ts';
@@ -132,8 +131,13 @@ async function openRelay(
   }
 }
 
-/** Serves other devices of the local network with the same content. */
+/** Serves other devices of the local network with the same content; what only that needs is loaded here. */
 async function openLan(content: OpenContent, request: LanRequest, port: number): Promise<LanServer> {
+  const [{ LanServer }, { CertificateStore }, { thisComputer }] = await Promise.all([
+    import('./lan/lan-server.ts'),
+    import('./lan/certificates.ts'),
+    import('./lan/this-computer.ts'),
+  ]);
   const folder = path.join(request.configFolder ?? configFolder(), 'lan');
   const wanted = request.port ?? port;
   return LanServer.start({

@@ -235,7 +235,7 @@ describe('the pages on certificates', () => {
     const { steps = '', origins = [] } = server.lan?.() ?? {};
     expect(steps).toMatch(/^http:\/\/192\.168\.77\.5:\d+\/$/);
     const browsers = {
-      'iPhone and iPad': 'Mozilla/5.0 (iPhone; CPU iPhone OS 26_0 like Mac OS X)',
+      'iPhone, iPad': 'Mozilla/5.0 (iPhone; CPU iPhone OS 26_0 like Mac OS X)',
       Android: 'Mozilla/5.0 (Linux; Android 16; Pixel 9)',
       Mac: 'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)',
       Windows: 'Mozilla/5.0 (Windows NT 10.0; Win64; x64)',
@@ -244,7 +244,7 @@ describe('the pages on certificates', () => {
       const { body, headers } = await ask(steps, { 'User-Agent': browser });
       expect(body.toString()).toContain(`<title>Open Shoal on this device: ${title}</title>`);
       expect(body.toString()).toContain(`data-origins="${origins.join(' ')}"`);
-      expect(body.toString()).toContain(server.lan?.().fingerprint);
+      expect(body.toString().replaceAll('<br>', '')).toContain(server.lan?.().fingerprint);
       expect(headers['content-security-policy']).toContain(`connect-src ${origins.join(' ')};`);
       expect(headers['content-security-policy']).toContain("default-src 'none'");
     }

@@ -45,7 +45,7 @@ export function stepsPolicy(origins: readonly string[]): string {
 }
 
 const TITLES: Readonly<Record<Platform, string>> = {
-  ios: 'iPhone and iPad',
+  ios: 'iPhone, iPad',
   android: 'Android',
   macos: 'Mac',
   windows: 'Windows',
@@ -103,9 +103,11 @@ function checkStep(origin: string): string {
 
 const path = (text: string): string => `<span class="path">${text}</span>`;
 
+/** Eight pairs a line: so they are compared without losing one's place. */
 function compare(facts: StepsFacts): string {
-  return `The fingerprint (SHA-256) must be the one that the computer shows:
-<code>${escapeXml(facts.fingerprint)}</code>`;
+  const lines = escapeXml(facts.fingerprint).match(/.{1,24}/g) ?? [];
+  return `<p class="note">Its fingerprint (SHA-256) must be the one that the computer shows:</p>
+<code>${lines.join('<br>')}</code>`;
 }
 
 const STEPS: Readonly<Record<Platform, (facts: StepsFacts) => readonly string[]>> = {
@@ -114,7 +116,8 @@ const STEPS: Readonly<Record<Platform, (facts: StepsFacts) => readonly string[]>
 <p><a class="btn main" href="/shoal.mobileconfig">Download the profile</a></p>`,
     `<p>Open ${path('Settings')}. Under your name stands ${path('Profile Downloaded')}; tap it, then ${path('Install')}.</p>
 <p class="note">Not there? ${path('General › VPN &amp; Device Management')}. Under ${path('More Details')} you see the
-certificate. ${compare(facts)}</p>`,
+certificate.</p>
+${compare(facts)}`,
     `<p>Now trust it: ${path('Settings › General › About › Certificate Trust Settings')}, at the very bottom. Turn on
 “${escapeXml(facts.authority)}”.</p>
 <p class="note">Without this step Safari goes on refusing.</p>`,
@@ -127,24 +130,25 @@ choose ${path('shoal.crt')} among the downloads.</p>
 <p class="note">By hand: ${path('Security &amp; privacy › More security settings › Encryption &amp; credentials › Install a certificate › CA certificate')}.
 Names differ a little between makers.</p>`,
     `<p>Look at it: ${path('Encryption &amp; credentials › Trusted credentials › User')}.</p>
-<p class="note">${compare(facts)}</p>
+${compare(facts)}
 <p class="note">Android says that the network may be monitored. It says so of every certificate that a person adds.</p>`,
   ],
   macos: (facts) => [
     `<p>Download the certificate and open it. Keychain Access asks; add it to ${path('login')}.</p>
 <p><a class="btn main" href="/shoal.crt">Download the certificate</a></p>
-<p class="note">On an iPad? Choose iPhone and iPad above.</p>`,
+<p class="note">On an iPad? Choose “iPhone, iPad” above.</p>`,
     `<p>In Keychain Access, double-click “${escapeXml(facts.authority)}”. Open ${path('Trust')}, choose
 ${path('Always Trust')}, and close the window.</p>
-<p class="note">Under ${path('Details')} you see the certificate. ${compare(facts)}</p>
+<p class="note">Under ${path('Details')} you see the certificate.</p>
+${compare(facts)}
 <p class="note">The same in Terminal:
 <code>security add-trusted-cert -r trustRoot -k ~/Library/Keychains/login.keychain-db ~/Downloads/shoal.crt</code></p>`,
   ],
   windows: (facts) => [
     `<p>Download the certificate and open it.</p>
 <p><a class="btn main" href="/shoal.crt">Download the certificate</a></p>
-<p class="note">Compare it first, in PowerShell: <code>certutil -hashfile $HOME\\Downloads\\shoal.crt SHA256</code>
-${compare(facts)}</p>`,
+${compare(facts)}
+<p class="note">PowerShell shows it: <code>certutil -hashfile $HOME\\Downloads\\shoal.crt SHA256</code></p>`,
     `<p>${path('Install Certificate… › Current User › Place all certificates in the following store › Browse › Trusted Root Certification Authorities')},
 then ${path('OK')}, ${path('Next')}, ${path('Finish')}, and ${path('Yes')}.</p>
 <p class="note">The same in PowerShell: <code>certutil -user -addstore Root $HOME\\Downloads\\shoal.crt</code></p>`,
