@@ -13,6 +13,8 @@ import { Cell, type Readable } from './cell.ts';
 import type { Device } from './device.ts';
 import { fromAny, type ShoalError } from './errors.ts';
 import type { PreferenceStore } from './preferences.ts';
+import { mayGoOn } from './resumption.ts';
+import type { Unfinished } from './unfinished.ts';
 import type { WakeLock } from './wake-lock.ts';
 
 type ProgressEvent = Extract<LoadEvent, { kind: 'progress' }>;
@@ -80,13 +82,21 @@ export class Models {
   readonly #device: Device;
   readonly #preferences: PreferenceStore;
   readonly #wakeLock: WakeLock;
+  readonly #unfinished: Unfinished;
   #run = 0;
 
-  constructor(worker: WorkerClient, device: Device, preferences: PreferenceStore, wakeLock: WakeLock) {
+  constructor(
+    worker: WorkerClient,
+    device: Device,
+    preferences: PreferenceStore,
+    wakeLock: WakeLock,
+    unfinished: Unfinished,
+  ) {
     this.#worker = worker;
     this.#device = device;
     this.#preferences = preferences;
     this.#wakeLock = wakeLock;
+    this.#unfinished = unfinished;
   }
 
   get loading(): Readable<Loading | undefined> {
@@ -150,6 +160,7 @@ export class Models {
     };
     const { contextTokens: _asked, ...rest } = wanted;
     this.#loading.set({ ...rest, phase: 'finding', contextTokens });
+    this.#unfinished.begin({ ...rest, contextTokens }, Date.now());
     this.#wakeLock.hold('load');
     try {
       const source = wanted.source ?? (await this.#resolve(wanted.entry));
@@ -161,6 +172,7 @@ export class Models {
       this.repaired.set(this.#loading.value?.progress?.repairedShards ?? 0);
       this.#loaded.set(loaded);
       this.#loading.set(undefined);
+      this.#unfinished.end();
       this.#remember(loaded.summary);
       this.#preferences.change((before) => ({
         ...before,
@@ -171,7 +183,10 @@ export class Models {
       const failure = fromAny(error);
       if (failure.remedy === 'cancelled') show({ phase: 'paused' });
       else show({ phase: 'failed', error: failure });
-      if (run === this.#run) this.#loaded.set(await this.#stillLoaded());
+      if (run === this.#run) {
+        if (!mayGoOn(failure)) this.#unfinished.end();
+        this.#loaded.set(await this.#stillLoaded());
+      }
       return false;
     } finally {
       if (run === this.#run) this.#wakeLock.release('load');
@@ -182,6 +197,7 @@ export class Models {
   async pause(): Promise<void> {
     if (this.#loading.value?.phase === 'finding') {
       this.#run += 1;
+      this.#unfinished.end();
       this.#loading.update((now) => now && { ...now, phase: 'paused' });
       this.#wakeLock.release('load');
       return;
@@ -205,7 +221,9 @@ export class Models {
   /** Takes the row of a failed or paused load away; what it kept stays until it is removed. */
   dismiss(): void {
     const phase = this.#loading.value?.phase;
-    if (phase === 'paused' || phase === 'failed') this.#loading.set(undefined);
+    if (phase !== 'paused' && phase !== 'failed') return;
+    this.#unfinished.end();
+    this.#loading.set(undefined);
   }
 
   async unload(): Promise<void> {
@@ -213,16 +231,38 @@ export class Models {
     this.#loaded.set(undefined);
   }
 
-  /** After the device was lost: the same model from what is kept. */
-  async reload(): Promise<boolean> {
+  /** One is on its way. */
+  get isLoading(): boolean {
+    const phase = this.#loading.value?.phase;
+    return phase === 'finding' || phase === 'loading' || phase === 'pausing';
+  }
+
+  /** The device was lost: nothing is ready any more. The model that was. */
+  lose(): LoadedModel | undefined {
     const loaded = this.#loaded.value;
-    if (!loaded) return false;
     this.#loaded.set(undefined);
-    const { summary, contextTokens } = loaded;
+    return loaded;
+  }
+
+  /** Whether all that a loaded model needed is here still, so that nothing of it would be downloaded. */
+  async isKept({ summary }: LoadedModel): Promise<boolean> {
+    if (summary.source.kind === 'picked') return true;
     await this.#device.readStorage();
-    const kept = this.#device.storage.value?.files.some((file) => file.key === summary.key && file.complete);
-    const source: ModelSource = kept ? { kind: 'stored', key: summary.key } : summary.source;
-    return this.load({ name: summary.name, source, contextTokens });
+    const kept = this.#device.storage.value?.files.find(({ key }) => key === summary.key);
+    return kept !== undefined && (kept.complete || kept.lostBytes === 0);
+  }
+
+  /** After the device was lost: the same model from what is kept. What would be downloaded again waits for the person. */
+  async reload(loaded = this.lose()): Promise<boolean> {
+    if (!loaded) return false;
+    const { summary, contextTokens } = loaded;
+    const { name, key } = summary;
+    if (!(await this.isKept(loaded))) {
+      this.#loading.set({ phase: 'paused', name, key, source: summary.source, contextTokens });
+      return false;
+    }
+    const source: ModelSource = summary.source.kind === 'picked' ? summary.source : { kind: 'stored', key };
+    return this.load({ name, source, contextTokens });
   }
 
   /** At the second visit: what was used last, if all of it is kept. */

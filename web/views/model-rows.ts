@@ -12,7 +12,7 @@ import { scales } from '../ui/scales.ts';
 import { modelWords as words } from '../words/models.ts';
 import { shellWords } from '../words/shell.ts';
 import { errorActions } from './error-actions.ts';
-import { fitAction, fitWords } from './fit-words.ts';
+import { fitAction, fitWords, loadButton } from './fit-words.ts';
 
 const SMALL_MARK = 4.6;
 
@@ -55,7 +55,7 @@ function beside(name: string, quantization: string | undefined, size: number | u
 }
 
 export function catalogueRow(app: App, entry: CatalogueEntry): TemplateResult {
-  const large = entry.fit.verdict === 'too-large';
+  const large = entry.fit.verdict === 'too-large' && app.device.computes;
   const wanted = { name: entry.name, entry: entry.id };
   return row({
     name: entry.name,
@@ -74,14 +74,15 @@ export function inspectedRow(app: App, summary: ModelSummary): TemplateResult {
   const isFile = summary.source.kind === 'picked';
   const label = missing <= 0 || isFile ? words.load : words.get(bytes(missing));
   const { contextTokens } = app.preferences.all.value;
+  const large = summary.fit.verdict === 'too-large' && app.device.computes;
   return row({
     name: summary.name,
     sub: beside(summary.name, summary.quantization, summary.fileBytes),
     layers: summary.layers,
-    ...(summary.fit.verdict === 'too-large' ? { layersFit: summary.fit.layersThatFit } : {}),
+    ...(large ? { layersFit: summary.fit.layersThatFit } : {}),
     act: fitAction(app, summary.fit, { name: summary.name, source: summary.source, key: summary.key }, label),
     why: fitWords(app, summary.fit, summary.layers, contextTokens, parametersWords(summary.parameters)),
-    tall: summary.fit.verdict === 'too-large',
+    tall: large,
   });
 }
 
@@ -90,7 +91,7 @@ export function servedRow(app: App, model: ServerModel): TemplateResult {
   return row({
     name,
     sub: `${model.file}, ${bytes(model.bytes)}`,
-    act: button(words.load, () => start(app, { name, source: { kind: 'server', file: model.file } }), {
+    act: loadButton(app, words.load, () => start(app, { name, source: { kind: 'server', file: model.file } }), {
       label: `${words.load} ${name}`,
     }),
     why: model.note ? html`<span>${sentence(model.note)}</span>` : nothing,
@@ -132,7 +133,7 @@ export function storedRow(app: App, file: StoredFile): TemplateResult {
   if (file.complete) {
     return row({
       ...parts,
-      act: html`${removal}${button(words.load, () => start(app, { name, source: { kind: 'stored', key: file.key } }), { label: `${words.load} ${name}` })}`,
+      act: html`${removal}${loadButton(app, words.load, () => start(app, { name, source: { kind: 'stored', key: file.key } }), { label: `${words.load} ${name}` })}`,
       why: html`${state('sea', words.kept)}<span>${words.keptNote}</span>`,
     });
   }
@@ -142,7 +143,7 @@ export function storedRow(app: App, file: StoredFile): TemplateResult {
     ...parts,
     act: html`${removal}${
       source
-        ? button(words.resume, () => start(app, { name, source, key: file.key }), {
+        ? loadButton(app, words.resume, () => start(app, { name, source, key: file.key }), {
             icon: 'play',
             label: `${words.resume} ${name}`,
           })

@@ -12,6 +12,7 @@ import { calmLine, segmented } from '../ui/parts.ts';
 import { View } from '../ui/view.ts';
 import { modelWords as words } from '../words/models.ts';
 import { shellWords } from '../words/shell.ts';
+import { deviceProblems } from './device-problems.ts';
 import { errorActions } from './error-actions.ts';
 import { hubLine } from './hub-line.ts';
 import './hub-files.ts';
@@ -155,12 +156,13 @@ export class ModelsView extends View {
     const here = this.#here();
     const { catalogue, served } = this.app.models;
     const named = catalogue.value.filter((entry) => this.#matches(entry) && !this.#isHere(entry));
-    const fitting = named.filter((entry) => entry.fit.verdict !== 'too-large');
-    const large = named.filter((entry) => entry.fit.verdict === 'too-large');
+    const { computes } = this.app.device;
+    const large = computes ? named.filter((entry) => entry.fit.verdict === 'too-large') : [];
+    const fitting = named.filter((entry) => !large.includes(entry));
     const folder = served.value.filter((model) => !this.#loadingFile(model.file));
     const report = this.app.device.report.value;
     const nothingFound = this.typed !== '' && named.length === 0 && this.app.settled.value;
-    return html`${here.length ? this.#section('here', words.here, this.#storageWords(), here) : nothing}
+    return html`${report && !computes ? deviceProblems(report) : nothing}${here.length ? this.#section('here', words.here, this.#storageWords(), here) : nothing}
       ${
         folder.length
           ? this.#section(
@@ -175,8 +177,8 @@ export class ModelsView extends View {
         fitting.length
           ? this.#section(
               'fits',
-              words.fits,
-              report ? words.toGive(roughBytes(report.budgetBytes)) : '',
+              computes ? words.fits : words.catalogue,
+              report && computes ? words.toGive(roughBytes(report.budgetBytes)) : '',
               fitting.map((entry) => catalogueRow(this.app, entry)),
             )
           : nothing
@@ -210,7 +212,7 @@ export class ModelsView extends View {
     const { loading, loaded } = this.app.models;
     const now = loading.value;
     const rows: TemplateResult[] = now ? [loadingRow(this.app, now)] : [];
-    const files = this.app.device.storage.value?.files ?? [];
+    const files = this.app.device.keptFiles;
     const loadedKey = loaded.value?.summary.key;
     // a header alone was kept to look at: that row stands above
     const shown = files.filter(({ key }) => key !== loadingKey(now) && key !== this.inspected?.key);
@@ -241,8 +243,9 @@ export class ModelsView extends View {
     const sameFile = (repository: string, file: string) =>
       repository === entry.repository && file.toLowerCase().includes(entry.quantization.toLowerCase());
     if (now?.source?.kind === 'hub' && sameFile(now.source.repository, now.source.file)) return true;
-    const files = this.app.device.storage.value?.files ?? [];
-    return files.some(({ identity }) => identity.kind === 'hub' && sameFile(identity.repository, identity.file));
+    return this.app.device.keptFiles.some(
+      ({ identity }) => identity.kind === 'hub' && sameFile(identity.repository, identity.file),
+    );
   }
 
   #loadingFile(file: string): boolean {

@@ -61,7 +61,7 @@ function row(app: App, file: StoredFile): TemplateResult {
   const inUse = app.models.loaded.value?.summary.key === file.key ? `, ${words.inUse}` : '';
   const amount = file.complete
     ? words.whole(bytes(file.size), file.verified === 'origin')
-    : words.part(bytesOf(file.keptBytes, file.size));
+    : (file.lookedAt ? words.lookedAt : words.part)(bytesOf(file.keptBytes, file.size));
   return html`<li>
     <div>
       <h3>${name}</h3>
