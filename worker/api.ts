@@ -293,7 +293,8 @@ export interface WorkerApi {
   catalogue(contextTokens: number): Promise<readonly CatalogueEntry[]>;
   /** The file of a catalogue entry, found on the hub. */
   resolve(entryId: string): Promise<ModelSource>;
-  hubFiles(repository: string): Promise<HubRepository>;
+  /** @param revision branch, tag or commit; the main branch unless given */
+  hubFiles(repository: string, revision?: string): Promise<HubRepository>;
   /** Empty when the server offers none or cannot be reached. */
   serverModels(): Promise<readonly ServerModel[]>;
   /** Reads the header only. */

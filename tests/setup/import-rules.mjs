@@ -58,7 +58,11 @@ const RULES = {
   'worker/': { values: ['worker/', 'shaders/'], packages: ['comlink', 'valibot', 'idb-keyval'] },
   'web/': {
     // main.ts only by address, to start it; package.json for the version
-    values: ['web/room/', 'worker/api.ts', 'worker/client.ts', 'worker/main.ts', 'package.json', ERRORS],
+    values: [
+      ...['web/room/', 'worker/api.ts', 'worker/client.ts', 'worker/main.ts', 'package.json', ERRORS],
+      // what a person pasted is the same to both
+      'worker/weights/repository.ts',
+    ],
     packages: [
       'lit',
       'comlink',

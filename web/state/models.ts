@@ -133,9 +133,9 @@ export class Models {
     if (asked === this.#preferences.all.value.hubBaseUrl) this.hub.set(found);
   }
 
-  async hubFiles(repository: string): Promise<HubRepository> {
+  async hubFiles(repository: string, revision?: string): Promise<HubRepository> {
     try {
-      const found = await this.#worker.hubFiles(repository);
+      const found = await this.#worker.hubFiles(repository, revision);
       this.hub.set('reachable');
       return found;
     } catch (error) {

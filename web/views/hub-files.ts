@@ -8,13 +8,14 @@ import { button, calmLine, state as stateWords } from '../ui/parts.ts';
 import { View } from '../ui/view.ts';
 import { modelWords as words } from '../words/models.ts';
 import { errorActions } from './error-actions.ts';
+import type { WantedRepository } from './wanted-text.ts';
 
 /** The files of one repository: the person picks the quantization. Sends `chosen` and `back`. */
 @customElement('hub-files')
 export class HubFiles extends View {
   @property({ attribute: false }) app!: App;
   /** Each new one is looked up, the same repository again too. */
-  @property({ attribute: false }) wanted!: { readonly repository: string };
+  @property({ attribute: false }) wanted!: WantedRepository;
   @state() private found: HubRepository | undefined;
   @state() private failure: ShoalError | undefined;
   #asked: object | undefined;
@@ -86,12 +87,20 @@ export class HubFiles extends View {
     this.found = undefined;
     this.failure = undefined;
     try {
-      const found = await this.app.models.hubFiles(wanted.repository);
-      if (this.#asked === wanted) this.found = found;
+      const found = await this.app.models.hubFiles(wanted.repository, wanted.revision);
+      if (this.#asked !== wanted) return;
+      this.found = found;
+      const named = found.files.filter((file) => isQuantization(file, wanted.quantization));
+      if (named.length === 1 && named[0]) this.#choose(named[0]);
     } catch (error) {
       if (this.#asked === wanted) this.failure = fromAny(error);
     }
   }
+}
+
+/** The one that was named; where several or none are, the person picks. */
+function isQuantization(file: HubFile, wanted: string | undefined): boolean {
+  return file.unsupported === undefined && file.quantization.toLowerCase() === wanted?.toLowerCase();
 }
 
 /** What can run here, smallest first; then what cannot. */

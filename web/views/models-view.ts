@@ -18,7 +18,7 @@ import { hubLine } from './hub-line.ts';
 import './hub-files.ts';
 import { interruptedLine } from './interrupted-line.ts';
 import { catalogueRow, inspectedRow, loadingRow, servedRow, storedRow } from './model-rows.ts';
-import { readWanted, type WantedText } from './wanted-text.ts';
+import { readWanted, type WantedRepository, type WantedText } from './wanted-text.ts';
 
 /** Less is not worth a word: the app's own notes. */
 const SHOWN_BYTES = 500_000;
@@ -96,7 +96,7 @@ export class ModelsView extends View {
           .value=${this.typed}
           @input=${this.#onType}
         />
-        ${readWanted(this.typed).kind === 'name' ? nothing : html`<button class="btn bare">${words.searchGo}</button>`}
+        ${this.#wantedText().kind === 'name' ? nothing : html`<button class="btn bare">${words.searchGo}</button>`}
       </div>
       <div class="row" title=${words.contextNote}>
         <span class="note">${words.context}</span>
@@ -136,7 +136,11 @@ export class ModelsView extends View {
     return loadingKey(loading.value) === key || loaded.value?.summary.key === key;
   }
 
-  #hubFiles(wanted: { readonly repository: string }): TemplateResult {
+  #wantedText(): WantedText {
+    return readWanted(this.typed, this.app.preferences.all.value.hubBaseUrl);
+  }
+
+  #hubFiles(wanted: WantedRepository): TemplateResult {
     return html`<hub-files
       .app=${this.app}
       .wanted=${wanted}
@@ -273,12 +277,12 @@ export class ModelsView extends View {
 
   #onSubmit = (event: Event): void => {
     event.preventDefault();
-    const wanted = readWanted(this.typed);
+    const wanted = this.#wantedText();
     if (wanted.kind === 'hub') this.wanted = wanted;
     else if (wanted.kind === 'url') void this.#inspect({ kind: 'url', address: wanted.address }, wanted.address);
     else if (wanted.kind === 'hub-file') {
-      const { repository, file } = wanted;
-      void this.#inspect({ kind: 'hub', repository, file }, file);
+      const { repository, file, revision } = wanted;
+      void this.#inspect({ kind: 'hub', repository, file, commit: revision }, file);
     }
   };
 

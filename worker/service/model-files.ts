@@ -39,8 +39,9 @@ export class ModelFiles {
     return { baseUrl: hubBaseUrl, ...(hubToken === '' ? {} : { token: hubToken }) };
   }
 
-  async hubFiles(repository: string, signal: AbortSignal): Promise<HubRepository> {
-    const listing = await listHubFiles({ ...this.hub, repository, signal });
+  async hubFiles(repository: string, revision: string | undefined, signal: AbortSignal): Promise<HubRepository> {
+    const at = revision === undefined ? {} : { revision };
+    const listing = await listHubFiles({ ...this.hub, repository, ...at, signal });
     return {
       repository: listing.repository,
       commit: listing.commit,

@@ -127,8 +127,8 @@ export class ShoalWorker implements WorkerApi {
     return { kind: 'hub', repository: listing.repository, file: file.file, commit: listing.commit };
   }
 
-  async hubFiles(repository: string): Promise<HubRepository> {
-    return this.#here.files.hubFiles(repository, new AbortController().signal);
+  async hubFiles(repository: string, revision?: string): Promise<HubRepository> {
+    return this.#here.files.hubFiles(repository, revision, new AbortController().signal);
   }
 
   async serverModels(): Promise<readonly ServerModel[]> {

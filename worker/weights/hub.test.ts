@@ -5,7 +5,7 @@ import { type HubServer, type HubSetup, startHubServer } from '../../tests/setup
 import { thrown } from '../../tests/setup/thrown.ts';
 import { ModelError, PersonError, RetryError, ShoalError } from '../errors.ts';
 import { CATALOGUE, resolveCatalogueEntry } from './catalogue.ts';
-import { listHubFiles, parseRepository } from './hub.ts';
+import { listHubFiles } from './hub.ts';
 import { hubSource } from './hub-source.ts';
 import { isUsableQuantization, quantizationOf, splitOf } from './quantization.ts';
 import { rangeReader } from './read-whole.ts';
@@ -309,29 +309,6 @@ describe('a file of a hub', () => {
     expect(error).toBeInstanceOf(RetryError);
     expect(error.details.hubUnreachable).toBe(true);
   });
-});
-
-it('repositories are understood as people paste them', () => {
-  expect(parseRepository(' Qwen/Qwen3-0.6B-GGUF ')).toEqual({ repository: 'Qwen/Qwen3-0.6B-GGUF' });
-  expect(parseRepository('hf.co/a/b:Q4_K_M')).toEqual({ repository: 'a/b' });
-  expect(parseRepository('https://huggingface.co/a/b/tree/main')).toEqual({ repository: 'a/b', revision: 'main' });
-  expect(parseRepository('https://huggingface.co/a/b/blob/main/s/m%20x.gguf?download=true')).toEqual({
-    repository: 'a/b',
-    revision: 'main',
-    file: 's/m x.gguf',
-  });
-  expect(parseRepository('https://mirror.test/a/b', 'https://mirror.test')).toEqual({ repository: 'a/b' });
-  for (const text of [
-    '',
-    'one',
-    'https://elsewhere.test/a/b',
-    'a b/c',
-    '../x',
-    'a/b/c/d',
-    'https://huggingface.co/a',
-  ]) {
-    expect(parseRepository(text)).toBeUndefined();
-  }
 });
 
 it('labels are read from file names', () => {

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { ModelError } from '../errors.ts';
 import { asHubError, type Hub, hubAt, hubFailure, isRedirect, sendAnonymously, sendWithToken } from './hub-access.ts';
 import { isUsableQuantization, quantizationOf, splitOf } from './quantization.ts';
+import { isRepository } from './repository.ts';
 import {
   discard,
   Exchange,
@@ -193,43 +194,4 @@ function whyNot(file: string, quantization: string | undefined): string | undefi
   if (/imatrix/i.test(base) && quantization === undefined) return 'Notes of the quantizer, no model.';
   if (quantization !== undefined && !isUsableQuantization(quantization)) return `${quantization} is not supported yet.`;
   return undefined;
-}
-
-function isRepository(text: string): boolean {
-  return /^[\w.-]+\/[\w.-]+$/.test(text) && !text.includes('..');
-}
-
-/** What a person pasted for a repository. */
-export interface RepositoryReference {
-  readonly repository: string;
-  readonly revision?: string;
-  readonly file?: string;
-}
-
-/**
- * Understands `owner/name`, `owner/name:Q4_K_M`, `hf.co/owner/name` and addresses of a repository's pages and files;
- * undefined for anything else.
- */
-export function parseRepository(text: string, baseUrl?: string): RepositoryReference | undefined {
-  const hosts = new Set(['huggingface.co', 'www.huggingface.co', 'hf.co']);
-  if (baseUrl && URL.canParse(baseUrl)) hosts.add(new URL(baseUrl).host);
-  let path = text.trim();
-  const address = /^(?:https?:\/\/)?([^/\s]+)\/(.+)$/.exec(path);
-  if (address?.[1] && address[2] && hosts.has(address[1].toLowerCase())) path = address[2];
-  else if (path.includes('://')) return undefined;
-  const [owner, named, kind, revision, ...rest] = (path.split(/[?#]/)[0] ?? '').replace(/\/+$/, '').split('/');
-  const repository = `${owner}/${named?.split(':')[0] ?? ''}`;
-  if (!isRepository(repository)) return undefined;
-  if (kind === undefined) return { repository };
-  if (!['tree', 'blob', 'resolve'].includes(kind) || !revision) return undefined;
-  const file = kind === 'tree' ? '' : rest.join('/');
-  try {
-    return {
-      repository,
-      revision: decodeURIComponent(revision),
-      ...(file === '' ? {} : { file: decodeURIComponent(file) }),
-    };
-  } catch {
-    return undefined;
-  }
 }
