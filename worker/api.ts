@@ -151,6 +151,8 @@ export interface LoadedModel {
   readonly storage: 'f16' | 'f32';
   /** GPU bytes that are taken now. */
   readonly allocatedBytes: number;
+  /** What a person should know of it, such as a vocabulary that is split by guess. */
+  readonly warning?: string;
 }
 
 // ---------- chat ----------

@@ -23,6 +23,10 @@ export interface Scenario {
   readonly fault: 'none' | 'lost' | 'full' | 'memory';
   readonly faultAfter: number;
   readonly contextTokens: number;
+  /** What makes room in a full context. */
+  readonly ways: 'oldest' | 'reasoning' | 'none';
+  /** What is said of the vocabulary of a loaded model, and of how its first answer is asked for. */
+  readonly warned: boolean;
 }
 
 const PROBLEMS: readonly DeviceProblem[] = [
@@ -55,5 +59,7 @@ export function readScenario(search: string): Scenario {
     fault: oneOf('fault', ['none', 'lost', 'full', 'memory']),
     faultAfter: number('after', 12),
     contextTokens: number('context', 0),
+    ways: oneOf('ways', ['oldest', 'reasoning', 'none']),
+    warned: asked.has('warned'),
   };
 }

@@ -179,6 +179,7 @@ export class StandIn implements WorkerApi {
       sessions: 1,
       storage: 'f16',
       allocatedBytes: summary.fit.totalBytes,
+      ...(this.#scenario.warned ? { warning: 'Its tokens are split by guess.' } : {}),
     };
     return this.#loaded;
   }
@@ -204,6 +205,7 @@ export class StandIn implements WorkerApi {
     if (!model) throw new DeviceError('No model is loaded.', { reason: 'absent' });
     const began = performance.now();
     const context = model.contextTokens;
+    if (this.#scenario.warned) onEvent({ kind: 'notice', message: 'The template failed. A plain format is used.' });
     await this.#prefill(onEvent);
     const firstTokenMs = performance.now() - began;
     const { thought, text } = this.#answerTo(request);
@@ -224,6 +226,7 @@ export class StandIn implements WorkerApi {
     while (sent < tokens.length) {
       await sleep(TICK_MS);
       if (this.#stops.delete(request.id)) return result('stopped');
+      if (this.#loaded !== model) throw new CancelledError('Another model was loaded.');
       const due = Math.min(
         tokens.length,
         Math.floor(((performance.now() - decodeBegan) * this.#scenario.tokensPerSecond) / 1000),
@@ -282,11 +285,13 @@ export class StandIn implements WorkerApi {
   }
 
   #fault(request: GenerateRequest, result: (finish: GenerateResult['finish']) => GenerateResult) {
-    const { fault } = this.#scenario;
+    const { fault, ways } = this.#scenario;
     if (fault === 'full') {
-      if (request.whenFull === 'drop-oldest') return undefined;
-      this.#faultsLeft -= 1;
-      return { ...result('context-full'), usedTokens: this.#loaded?.contextTokens ?? 0 };
+      const goesOn = request.turns.at(-1)?.role === 'assistant';
+      if (ways === 'oldest' && request.whenFull === 'drop-oldest') return undefined;
+      if (ways === 'reasoning' && goesOn && request.begunReasoning === undefined) return undefined;
+      const waysOn = { dropOldest: ways === 'oldest', dropReasoning: ways === 'reasoning' };
+      return { ...result('context-full'), usedTokens: this.#loaded?.contextTokens ?? 0, waysOn };
     }
     this.#faultsLeft -= 1;
     if (fault === 'memory') {

@@ -1,4 +1,4 @@
-import type { GenerateEvent, GenerateRequest, GenerateResult } from '../../worker/api.ts';
+import type { GenerateEvent, GenerateRequest, GenerateResult, WaysOn } from '../../worker/api.ts';
 import type { WorkerClient } from '../../worker/client.ts';
 import { Cell, type Readable } from './cell.ts';
 import type { Chats } from './chats.ts';
@@ -62,6 +62,12 @@ export class Answers {
   /** The context is full and the person chose to go on without the oldest turns. */
   dropOldest(conversation: Conversation, message: Message): void {
     this.#chats.dropOldest(conversation.id);
+    this.goOn(conversation, message);
+  }
+
+  /** The context is full and the person chose to go on without what the answer thought. */
+  dropReasoning(conversation: Conversation, message: Message): void {
+    this.#chats.patch(conversation.id, message.id, { leavesOutReasoning: true });
     this.goOn(conversation, message);
   }
 
@@ -140,7 +146,7 @@ export class Answers {
       id: crypto.randomUUID(),
       conversation: conversationId,
       turns: turnsFor(conversation, message),
-      ...(message.reasoning ? { begunReasoning: message.reasoning } : {}),
+      ...(message.reasoning && !message.leavesOutReasoning ? { begunReasoning: message.reasoning } : {}),
       sampler: { ...preferences.sampler, seed },
       maxTokens: this.#models.loaded.value?.contextTokens ?? preferences.contextTokens,
       stopStrings: [],
@@ -189,11 +195,14 @@ export class Answers {
     this.#flush();
     const live = this.#live.value;
     if (!live) return;
-    const { finish, answerTokens, firstTokenMs, tokensPerSecond, usedTokens, contextTokens, droppedTurns } = result;
+    const { finish, waysOn, ...rest } = result;
+    const { answerTokens, firstTokenMs, tokensPerSecond, usedTokens, contextTokens, droppedTurns } = rest;
     this.#chats.patch(live.conversation, live.message, {
       text: live.text,
       ...reasoningOf(live),
       finish,
+      ...(waysOn ? { waysOn } : {}),
+      ...(live.notice ? { notice: live.notice } : {}),
       figures: { answerTokens, firstTokenMs, tokensPerSecond, usedTokens, contextTokens, droppedTurns },
     });
   }
@@ -203,11 +212,13 @@ export class Answers {
     const live = this.#live.value;
     if (!live) return;
     const stopped = error.remedy === 'cancelled';
+    const notice = [live.notice, stopped && !this.#stopped ? error.message : undefined].filter(Boolean).join(' ');
     this.#chats.patch(live.conversation, live.message, {
       text: live.text,
       ...reasoningOf(live),
       finish: stopped ? 'stopped' : 'failed',
-      ...(stopped ? {} : { failure: failureOf(error) }),
+      ...(stopped ? {} : { failure: failureOf(error), ...waysOf(error) }),
+      ...(notice ? { notice } : {}),
     });
   }
 
@@ -218,6 +229,11 @@ export class Answers {
 
 function failureOf(error: ShoalError) {
   return { remedy: error.remedy, message: error.message, contextFull: error.details.contextFull === true };
+}
+
+function waysOf({ details }: ShoalError): { readonly waysOn?: WaysOn } {
+  if (details.contextFull !== true) return {};
+  return { waysOn: { dropOldest: details.dropOldest === true, dropReasoning: details.dropReasoning === true } };
 }
 
 function reasoningOf(live: Live): Partial<Message> {

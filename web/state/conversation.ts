@@ -2,7 +2,7 @@
  * A conversation is a tree of messages: editing or answering again adds a branch and keeps the old one. Pure
  * functions on plain data. Two windows may change one conversation at the same time: `merge` keeps what both did.
  */
-import type { ChatTurn } from '../../worker/api.ts';
+import type { ChatTurn, WaysOn } from '../../worker/api.ts';
 
 export interface AnswerFigures {
   readonly answerTokens: number;
@@ -36,6 +36,12 @@ export interface Message {
   /** Absent while the answer is being written, and for good when the page died in it. */
   readonly finish?: 'end' | 'stop-string' | 'max-tokens' | 'stopped' | 'context-full' | 'failed';
   readonly failure?: AnswerFailure;
+  /** Where the context was full: what would make room. */
+  readonly waysOn?: WaysOn;
+  /** It goes on without what was thought, which is still shown. */
+  readonly leavesOutReasoning?: boolean;
+  /** What the person should know of how it came about. */
+  readonly notice?: string;
   readonly figures?: AnswerFigures;
 }
 
@@ -108,11 +114,11 @@ export function changeMessage(conversation: Conversation, id: string, change: Pa
   return { ...conversation, messages: { ...conversation.messages, [id]: message } };
 }
 
-/** The message without its failure and finish: it is being written again. */
+/** The message without its failure, its finish and what was said of them: it is being written again. */
 export function reopenMessage(conversation: Conversation, id: string): Conversation {
   const before = conversation.messages[id];
   if (!before) return conversation;
-  const { failure: _failure, finish: _finish, ...rest } = before;
+  const { failure: _failure, finish: _finish, waysOn: _waysOn, notice: _notice, ...rest } = before;
   const messages = { ...conversation.messages, [id]: { ...rest, version: before.version + 1 } };
   return { ...conversation, messages };
 }

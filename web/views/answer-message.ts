@@ -136,6 +136,7 @@ export class AnswerMessage extends View {
     const canGoOn = canAsk && (broken || finish === 'stopped');
     return html`${text === '' && finish === 'end' ? html`<p class="note">${words.emptyAnswer}</p>` : nothing}
       ${answerTrouble(app, conversation, message)}
+      ${message.notice ? calmLine('plain', message.notice) : nothing}
       <div class="acts">
         ${text ? copyButton(text) : nothing}
         ${canAsk ? iconButton('again', words.again, () => app.answers.regenerate(conversation, message)) : nothing}

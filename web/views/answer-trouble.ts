@@ -10,9 +10,8 @@ import { modelWords } from '../words/models.ts';
 export function answerTrouble(app: App, conversation: Conversation, message: Message) {
   const { failure, finish, figures } = message;
   if (failure?.contextFull || finish === 'context-full') {
-    const said = figures
-      ? words.full(count(figures.usedTokens), count(figures.contextTokens))
-      : (failure?.message ?? '');
+    const said =
+      failure?.message ?? (figures ? words.full(count(figures.usedTokens), count(figures.contextTokens)) : '');
     return calmLine('warn', said, fullChoices(app, conversation, message));
   }
   if (!failure) return nothing;
@@ -33,9 +32,17 @@ export function answerTrouble(app: App, conversation: Conversation, message: Mes
 }
 
 function fullChoices(app: App, conversation: Conversation, message: Message) {
-  if (app.models.loaded.value === undefined) {
+  const loaded = app.models.loaded.value;
+  if (loaded === undefined) {
     return html`<a class="btn" href="#/models">${words.chooseModel}</a>`;
   }
-  return html`${button(words.dropOldest, () => app.answers.dropOldest(conversation, message))}
+  const { dropOldest, dropReasoning } = message.waysOn ?? {};
+  return html`${dropOldest ? button(words.dropOldest, () => app.answers.dropOldest(conversation, message)) : nothing}
+  ${dropReasoning ? button(words.dropReasoning, () => app.answers.dropReasoning(conversation, message)) : nothing}
+  ${
+    loaded.contextTokens < loaded.summary.trainedContextTokens
+      ? html`<a class="btn" href="#/models">${words.longerContext}</a>`
+      : nothing
+  }
   ${button(words.newChat, () => app.router.go({ view: 'chat' }))}`;
 }

@@ -20,6 +20,7 @@ export function chatEmpty(app: App, write: (text: string) => void): TemplateResu
       <div>
         <h2 class="h1">${words.readyTitle(name)}</h2>
         <p class="lead">${lead}</p>
+        ${loaded.warning ? html`<p class="note">${loaded.warning}</p>` : nothing}
       </div>
       ${tries(write)}
     </div>`;

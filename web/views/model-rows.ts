@@ -117,6 +117,7 @@ export function storedRow(app: App, file: StoredFile): TemplateResult {
       act: html`${removal}<a class="btn main" href="#/chat">${words.chat}</a>`,
       why: html`${state('ok', words.ready)}
         <span>${words.readyFor(count(loaded.contextTokens), roughBytes(loaded.allocatedBytes))}</span>
+        ${loaded.warning ? html`<span>${loaded.warning}</span>` : nothing}
         ${
           other
             ? html`<span>

@@ -66,6 +66,8 @@ export const chatWords = {
   full: (used: string, context: string) =>
     `${used} of ${context} tokens are used. The conversation is longer than the model can hold.`,
   dropOldest: 'Drop the oldest turns',
+  dropReasoning: 'Go on without its reasoning',
+  longerContext: 'Choose a longer context',
   newChat: 'New conversation',
   nearFull: (left: string) => `${left} tokens are left in this conversation.`,
   context: 'Context',

@@ -41,7 +41,7 @@ import { type LoadedParts, loadModel, stageShape } from './load-model.ts';
 import { LoadingNotes } from './loading-note.ts';
 import { type LockQuery, MemoryClaims } from './memory-claims.ts';
 import { ModelFiles, type OpenedModel } from './model-files.ts';
-import { summarize } from './summary.ts';
+import { loadedModel, summarize } from './summary.ts';
 
 interface Started {
   readonly host: HostFacts;
@@ -271,13 +271,11 @@ export class ShoalWorker implements WorkerApi {
           renderer: this.#renderer,
           lastAnswers: this.#lastAnswers,
         };
-        const loaded: LoadedModel = {
-          summary: await this.#summary(opened, parts.shape.contextTokens),
-          contextTokens: parts.shape.contextTokens,
-          sessions: parts.shape.sessions,
-          storage: gpu.storage,
-          allocatedBytes: gpu.ledger.takenBytes,
-        };
+        const loaded = loadedModel(
+          await this.#summary(opened, parts.shape.contextTokens),
+          parts,
+          gpu.ledger.takenBytes,
+        );
         const active: Active = { gpu, engine, parts, chat, loaded };
         this.#active = active;
         void gpu.failure.then((error) => this.#lost(active, error));

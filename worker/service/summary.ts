@@ -1,8 +1,9 @@
-import type { Fit, ModelSummary, StoredFile } from '../api.ts';
+import type { Fit, LoadedModel, ModelSummary, StoredFile } from '../api.ts';
 import type { ModelSpec } from '../models/spec.ts';
 import { fileKey } from '../shards/grid.ts';
 import { quantizationOf } from '../weights/quantization.ts';
 import type { FormatName, TensorInfo } from '../weights/types.ts';
+import type { LoadedParts } from './load-model.ts';
 import type { OpenedModel } from './model-files.ts';
 import { modelName } from './model-name.ts';
 
@@ -32,6 +33,17 @@ export function summarize(
     keptBytes: kept?.keptBytes ?? 0,
     fit,
   };
+}
+
+/** What is said of a model that is ready. */
+export function loadedModel(
+  summary: ModelSummary,
+  { shape, tokenizer }: Pick<LoadedParts, 'shape' | 'tokenizer'>,
+  allocatedBytes: number,
+): LoadedModel {
+  const { contextTokens, sessions, storage } = shape;
+  const loaded = { summary, contextTokens, sessions, storage, allocatedBytes };
+  return tokenizer.warning === undefined ? loaded : { ...loaded, warning: tokenizer.warning };
 }
 
 /** The format that most bytes are in. */
