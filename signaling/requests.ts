@@ -74,6 +74,8 @@ export async function answer(
  */
 export function upgrade(content: ServedContent, request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
   if (!(request.url ?? '').startsWith(SIGNALING_PATH)) return false;
+  // from here on nobody else listens: a connection that breaks would end the process
+  socket.on('error', () => socket.destroy());
   const admission = admit(request, content);
   if (admission.kind === 'refused') refuseUpgrade(socket, admission.status, admission.reason);
   else if (!content.signaling.upgrade(request, socket, head))

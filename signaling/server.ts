@@ -78,7 +78,7 @@ export interface OpenContent extends ServedContent {
 
 /**
  * What the server serves, from its options.
- * @throws Error with code EADDRINUSE where another program has the STUN port
+ * @throws Error in plain words where another program has the STUN port
  */
 export async function openContent(options: Omit<ServerOptions, 'port'>): Promise<OpenContent> {
   const mayRelayTo = (ip: string) =>
@@ -126,9 +126,18 @@ async function openRelay(
     await relay.listen([LOOPBACK]);
     return relay;
   } catch (error) {
-    if (!options.stunPortMayMove || port === 0 || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    if (!options.stunPortMayMove || port === 0 || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') {
+      throw stunError(error, port);
+    }
     return openRelay(0, options, mayRelayTo);
   }
+}
+
+/** In words, and without the code by which the app's own port would be moved. */
+function stunError(error: unknown, port: number | undefined): Error {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code !== 'EADDRINUSE') return new Error(`STUN cannot be served: ${message}`);
+  return new Error(`UDP port ${port} is taken by another program. Choose another: npm start -- --stun-port N (or off)`);
 }
 
 /** Serves other devices of the local network with the same content; what only that needs is loaded here. */
@@ -147,7 +156,12 @@ async function openLan(content: OpenContent, request: LanRequest, port: number):
     certificates: request.certificate ?? new CertificateStore(folder),
     listener: listenerOf(content),
     upgrade: upgraderOf(content),
-    onAddresses: async (addresses) => content.relay?.listen([...new Set([LOOPBACK, ...addresses])]),
+    onAddresses: async (addresses) => {
+      const { relay } = content;
+      await relay?.listen([...new Set([LOOPBACK, ...addresses])]).catch((error: unknown) => {
+        throw stunError(error, relay.port);
+      });
+    },
     ...(request.wantedInterface === undefined ? {} : { wantedInterface: request.wantedInterface }),
     ...(request.bindAddress === undefined ? {} : { bindAddress: request.bindAddress }),
     ...(request.mdnsAnswerMs === undefined ? {} : { mdnsAnswerMs: request.mdnsAnswerMs }),

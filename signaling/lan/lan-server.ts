@@ -89,8 +89,13 @@ export class LanServer {
       await server.close();
       throw error;
     }
+    let said = '';
     server.#timer = setInterval(() => {
-      server.update().catch((error: unknown) => console.error(error instanceof Error ? error.message : error));
+      server.update().catch((error: unknown) => {
+        const words = error instanceof Error ? error.message : String(error);
+        if (words !== said) console.error(words);
+        said = words;
+      });
     }, WATCH_MS);
     server.#timer.unref();
     return server;

@@ -105,6 +105,17 @@ describe('STUN', () => {
     await none.close();
   });
 
+  it('takes another port where its own is taken, unless it was asked for', async () => {
+    const taken = server.stunPort ?? 0;
+    const moved = await startServer({ port: 0, stunPort: taken, stunPortMayMove: true, cacheFolder: folder });
+    expect(moved.stunPort).not.toBe(taken);
+    await moved.close();
+    const refused = startServer({ port: 0, stunPort: taken, cacheFolder: folder });
+    await expect(refused).rejects.toThrow(`UDP port ${taken} is taken`);
+    // else `npm start` would look for another port of the app
+    await expect(refused).rejects.not.toHaveProperty('code');
+  });
+
   it('answers on after any packet', async () => {
     const socket = createSocket('udp4');
     socket.bind(0, LOOPBACK);

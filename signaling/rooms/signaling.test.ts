@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
@@ -19,7 +19,12 @@ function freshRoom(): string {
   return `room${String(room++).padStart(18, '0')}`;
 }
 
+const said: unknown[][] = [];
+
 beforeAll(async () => {
+  for (const method of ['log', 'info', 'warn', 'error', 'debug'] as const) {
+    vi.spyOn(console, method).mockImplementation((...words) => void said.push(words));
+  }
   folder = await mkdtemp(path.join(os.tmpdir(), 'shoal-signaling-'));
   server = await startServer({
     port: 0,
@@ -311,5 +316,12 @@ describe('a restart', () => {
     expect((await announce(name, 'phoenix', after)).status).toBe(200);
     again.socket.close();
     await after.close();
+  });
+});
+
+describe('all of the above', () => {
+  it('left no word in a log and no file on the disk', async () => {
+    expect(said).toEqual([]);
+    expect(await readdir(folder)).toEqual([]);
   });
 });
