@@ -7,6 +7,9 @@ import { grantedBytes, type ProbeStorage } from './room-probe.ts';
  */
 const MADE_UP_FREE_BYTES = 10 * 2 ** 30;
 
+/** Chromium grants files in steps of some MiB: a refusal this near is left to the write. */
+const ROUNDING_BYTES = 16 * 2 ** 20;
+
 /** The part of `navigator.storage` that the store uses. `persist` is missing in workers. */
 export interface StorageFacts extends ProbeStorage {
   estimate?(): Promise<{ usage?: number; quota?: number }>;
@@ -29,13 +32,13 @@ export async function requireRoom(storage: StorageFacts | undefined, neededBytes
     throw noRoom(name, neededBytes, toldBytes, `${mib(usedBytes)} of ${mib(quotaBytes)} used`);
   }
   const granted = await grantedBytes(storage, neededBytes);
-  if (granted === undefined || granted >= neededBytes) return;
+  if (granted === undefined || neededBytes - granted <= ROUNDING_BYTES) return;
   throw noRoom(name, neededBytes, granted, `tried; ${mib(usedBytes)} used`);
 }
 
 function noRoom(name: string, neededBytes: number, freeBytes: number, how: string): StorageError {
   return new StorageError(
-    `${name} needs ${mib(neededBytes)} more on this device, and the browser has ${mib(freeBytes)} left for this page ` +
+    `${name} needs ${mib(neededBytes)} more on this device, and the browser has about ${mib(freeBytes)} left for this page ` +
       `(${how}). Remove a model that you do not need, free disk space, or leave the private window: those are given ` +
       'little.',
     { neededBytes, freeBytes },
