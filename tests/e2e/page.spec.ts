@@ -54,7 +54,7 @@ test.describe('a first visit', () => {
       ['no-webgpu', 'Use Safari 26 or later'],
       ['no-adapter', 'Turn hardware acceleration on'],
       ['software-adapter', 'choose the smallest model'],
-      ['slow-readback', 'Firefox is slow'],
+      ['slow-readback', 'Firefox is too slow'],
       ['no-f16', 'Nothing needs to be done'],
       ['no-storage', 'ordinary window'],
     ]) {
