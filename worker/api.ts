@@ -211,12 +211,22 @@ export type GenerateEvent =
       readonly totalTokens: number;
       readonly reusedTokens: number;
     }
+  | { readonly kind: 'room'; readonly line: RoomLine }
   | {
       readonly kind: 'text';
       readonly pieces: readonly TextPiece[];
       readonly tokens: number;
       readonly logProbs?: readonly TokenLogProb[];
     };
+
+/** What a room does about an answer; devices by the names that people gave them. */
+export type RoomLine =
+  | { readonly kind: 'suspected'; readonly device: string }
+  | { readonly kind: 'waiting'; readonly reason: 'loading' | 'linking' | 'busy' }
+  | { readonly kind: 'moved'; readonly devices: readonly string[] }
+  /** Nobody who can be reached has room; 0 bytes: those who have it do not reach one another. */
+  | { readonly kind: 'paused'; readonly missingBytes: number }
+  | { readonly kind: 'resumed' };
 
 export interface TokenLogProb {
   readonly token: number;
@@ -241,6 +251,74 @@ export interface GenerateResult {
   readonly usedTokens: number;
   readonly contextTokens: number;
 }
+
+// ---------- room ----------
+
+/** A device of the room, as the others know it. */
+export interface RoomDevice {
+  readonly device: string;
+  readonly name: string;
+  /** This window. */
+  readonly own: boolean;
+  /** `here`: heard of within seconds; `away`: not, or hidden; `joining`: its state has not come yet. */
+  readonly presence: 'here' | 'away' | 'joining';
+  readonly platform: DeviceReport['platform'];
+  readonly compute: boolean;
+  readonly budgetBytes: number;
+  readonly freeBytes: number;
+}
+
+/** Layers [first, last) on a device. */
+export interface RoomStage {
+  readonly device: string;
+  readonly first: number;
+  readonly last: number;
+  readonly phase: 'waiting' | 'loading' | 'ready' | 'failed' | 'away';
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+}
+
+/** A model that the room runs, or is about to. */
+export interface RoomModelView {
+  readonly model: string;
+  readonly name: string;
+  /** Absent until its header was read here. */
+  readonly layers?: number;
+  readonly contextTokens: number;
+  readonly phase: 'loading' | 'ready' | 'interrupted';
+  readonly stages: readonly RoomStage[];
+  /** Answers that run on it now. */
+  readonly answers: number;
+}
+
+export interface RoomView {
+  /** `joining`: proved, or on the way; `asking`: somebody inside has to allow; `in`: a member. */
+  readonly phase: 'joining' | 'asking' | 'in';
+  /** Why joining does not go on. */
+  readonly refused?: RoomRefusal;
+  /** Where signaling lists the room; opens nothing. */
+  readonly directory: string;
+  /** What an invite holds: its address is the app's with `#/join/` and this. Absent while there is none to give. */
+  readonly invite?: string;
+  readonly self: string;
+  readonly askFirst: boolean;
+  readonly devices: readonly RoomDevice[];
+  readonly asking: readonly { readonly device: string; readonly name: string }[];
+  readonly models: readonly RoomModelView[];
+  /** Why a stage could not be loaded here, for people. */
+  readonly trouble?: string;
+}
+
+export type RoomRefusal =
+  | 'removed'
+  | 'old-invite'
+  | 'version'
+  | 'unknown'
+  | 'denied'
+  | 'expired'
+  | 'busy'
+  | 'full'
+  | 'nobody-here';
 
 // ---------- storage, settings, events ----------
 
@@ -283,6 +361,24 @@ export interface HostFacts {
 export type WorkerEvent =
   | { readonly kind: 'device-lost'; readonly reason: 'lost' | 'out-of-memory' | 'validation'; readonly message: string }
   | { readonly kind: 'storage-changed' };
+
+/** What the window asks of the room. */
+export interface RoomApi {
+  room(): Promise<RoomView | undefined>;
+  /** @param name what this device is called in it */
+  makeRoom(name: string, askFirst: boolean): Promise<RoomView>;
+  /** @throws PersonError (`details.problem`) where the text is no invite, or one of another version */
+  joinRoom(invite: string, name: string): Promise<RoomView>;
+  /** The room that this window was in when it was closed or reloaded, if any. */
+  returnToRoom(): Promise<RoomView | undefined>;
+  /** For good: the others forget this device too. */
+  leaveRoom(): Promise<void>;
+  setAskFirst(askFirst: boolean): Promise<void>;
+  answerAsking(device: string, allow: boolean): Promise<void>;
+  removeDevice(device: string): Promise<void>;
+  /** Lays a model over the room's devices; conversations without a model of this device are answered by it. */
+  placeInRoom(source: ModelSource, contextTokens: number): Promise<void>;
+}
 
 export interface WorkerApi {
   /** First call. */

@@ -1,5 +1,5 @@
 /** The answer that is being written, as it is shown: plain data and the step that an event makes of it. */
-import type { GenerateEvent } from '../../worker/api.ts';
+import type { GenerateEvent, RoomLine } from '../../worker/api.ts';
 import type { Message } from './conversation.ts';
 
 export interface Live {
@@ -11,6 +11,8 @@ export interface Live {
   readonly lost?: string;
   /** What the worker had to say about how it asks the model. */
   readonly notice?: string;
+  /** What the room does about it, said last. */
+  readonly room?: RoomLine;
   readonly text: string;
   readonly reasoning: string;
   /** Tokens of this answer so far. */
@@ -51,6 +53,7 @@ export function emptyLive(conversation: string, message: string, started: Messag
 export function takeEvent(live: Live, event: GenerateEvent, now: number): Live {
   if (event.kind === 'queued') return live;
   if (event.kind === 'notice') return { ...live, notice: event.message };
+  if (event.kind === 'room') return { ...live, room: event.line };
   if (event.kind === 'prefill') {
     const { doneTokens, totalTokens } = event;
     return { ...live, phase: settled(live) ? live.phase : 'prefill', prefill: { doneTokens, totalTokens } };

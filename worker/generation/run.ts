@@ -1,3 +1,4 @@
+import type { RoomLine } from '../api.ts';
 import { ModelError } from '../errors.ts';
 import type { SampledToken, SamplerParameters } from '../gpu/sampler.ts';
 import type { StepRow } from '../gpu/step.ts';
@@ -15,6 +16,8 @@ export interface TokenRequest {
   /** Called for each token in order; true ends the run with it. */
   readonly onToken: (sampled: SampledToken) => boolean;
   readonly onPrefill?: (doneTokens: number, reusedTokens: number) => void;
+  /** What the devices of a room do about it, where several compute. */
+  readonly onRoom?: (line: RoomLine) => void;
   readonly signal: AbortSignal;
 }
 

@@ -1,0 +1,267 @@
+import {
+  AskingDesk,
+  type AskingEffect,
+  admit,
+  currentKey,
+  type DeviceKey,
+  type IdentityMessage,
+  type Joined,
+  type Membership,
+  membershipOf,
+  nextKey,
+  type OpenQuestion,
+  type RoomNames,
+  remove,
+  roomKeysMessages,
+  rosterMessages,
+  unite,
+  uniteKeys,
+  Verifier,
+  welcomeMessages,
+} from '../../mesh/identity/index.ts';
+import type { DeviceId, RoomKey, Roster } from '../../mesh/types.ts';
+
+export interface MembersOptions {
+  readonly key: DeviceKey;
+  readonly names: RoomNames;
+  readonly start: Joined;
+  /** Monotonic, ms. */
+  readonly now: () => number;
+  readonly send: (device: DeviceId, message: IdentityMessage) => void;
+  readonly disconnect: (device: DeviceId) => void;
+  /** A device with a link is a member now. */
+  readonly onMember: (device: DeviceId) => void;
+  readonly onRemoved: (device: DeviceId) => void;
+  /** To be kept, and shown. */
+  readonly onChange: () => void;
+  readonly onTrouble: (error: unknown) => void;
+}
+
+type News = Pick<Roster, 'entries' | 'tombstones'>;
+
+/**
+ * Who is in the room, as this member knows it: takes in what others signed, lets newcomers in, removes members, and passes
+ * all of it on. What arrives is handled one after another, since signatures take their time.
+ */
+export class Members {
+  readonly #options: MembersOptions;
+  readonly #desk: AskingDesk;
+  readonly verifier: Verifier;
+  #roster: Roster;
+  #keys: readonly RoomKey[];
+  #membership: Membership;
+  /** Devices with a link, and the public keys that they proved. */
+  readonly #linked = new Map<DeviceId, string>();
+  #last: Promise<void> = Promise.resolve();
+  askFirst: boolean;
+
+  constructor(options: MembersOptions) {
+    this.#options = options;
+    const { key, names, start } = options;
+    this.verifier = new Verifier(names.id);
+    this.#roster = start.roster;
+    this.#keys = start.keys;
+    this.#membership = membershipOf(start.roster);
+    this.askFirst = start.askFirst;
+    this.#desk = new AskingDesk(
+      key.device,
+      () => this.#membership,
+      () => this.askFirst,
+    );
+  }
+
+  get membership(): Membership {
+    return this.#membership;
+  }
+
+  get keys(): readonly RoomKey[] {
+    return this.#keys;
+  }
+
+  /** What an invite holds now; undefined for the moment after a member left, until the next key is made. */
+  get inviteKey(): string | undefined {
+    return currentKey(this.#keys, this.#membership)?.key;
+  }
+
+  get questions(): readonly OpenQuestion[] {
+    return this.#desk.questions(this.#options.now());
+  }
+
+  isMember(device: DeviceId): boolean {
+    return this.#membership.standing(device) === 'member';
+  }
+
+  /** A link to a proved device is open; what its proof showed of the roster is taken in. */
+  linked(device: DeviceId, publicKey: string, learned: Roster['entries']): void {
+    this.#linked.set(device, publicKey);
+    this.#do(async () => {
+      if (learned.length > 0) await this.#takeIn({ entries: learned, tombstones: [] }, device);
+      if (this.#linked.has(device) && this.isMember(device)) this.#greet(device);
+    });
+  }
+
+  unlinked(device: DeviceId): void {
+    if (!this.#linked.delete(device)) return;
+    this.#do(async () => this.#carryOut(this.#desk.linkLost(device)));
+  }
+
+  receive(device: DeviceId, message: IdentityMessage): void {
+    this.#do(() => this.#receive(device, message));
+  }
+
+  /** At least each second. */
+  tick(): void {
+    this.#do(async () => {
+      await this.#carryOut(this.#desk.tick(this.#options.now()));
+      // after a member left by itself: the first of those who are here makes the key that it does not know
+      if (this.#membership.standing(this.#options.key.device) !== 'member') return;
+      if (currentKey(this.#keys, this.#membership) !== undefined) return;
+      const here = this.#membership.members.find(({ device }) => device === this.#self || this.#linked.has(device));
+      if (here?.device === this.#self) this.#takeKeys([nextKey(this.#options.key, this.#membership, this.#keys)]);
+    });
+  }
+
+  /** The person's answer to a device that asks. */
+  answer(device: DeviceId, allow: boolean): Promise<void> {
+    return this.#do(() => this.#carryOut(this.#desk.answer(device, allow, this.#options.now())));
+  }
+
+  /** @throws PersonError where this device is no member any more */
+  remove(device: DeviceId): Promise<void> {
+    return this.#do(async () => {
+      const { key, names } = this.#options;
+      const { tombstones, key: next } = await remove(key, names, this.#membership, this.#keys, device);
+      await this.#changed(unite(this.#roster, { entries: [], tombstones }), { entries: [], tombstones });
+      if (next !== undefined) this.#takeKeys([next]);
+    });
+  }
+
+  /** Signs itself out, for good. */
+  leave(): Promise<void> {
+    return this.remove(this.#self);
+  }
+
+  get #self(): DeviceId {
+    return this.#options.key.device;
+  }
+
+  async #receive(device: DeviceId, message: IdentityMessage): Promise<void> {
+    const now = this.#options.now();
+    const publicKey = this.#linked.get(device);
+    if (publicKey === undefined) return;
+    if (message.kind === 'ask') {
+      const newcomer = { device, publicKey, name: message.name };
+      await this.#carryOut(this.#desk.asked(newcomer, now));
+      return;
+    }
+    if (!this.isMember(device)) return;
+    switch (message.kind) {
+      case 'roster':
+        await this.#takeIn(message, device);
+        return;
+      case 'room-keys':
+        this.#takeKeys(message.keys);
+        return;
+      case 'question':
+        await this.#carryOut(this.#desk.heardQuestion(message, device, now));
+        return;
+      case 'denial':
+        await this.#carryOut(this.#desk.heardDenial(message, device, now));
+        return;
+      case 'asking':
+      case 'denied':
+      case 'welcome':
+        return; // from before it knew that this device is in
+      default:
+        message satisfies never;
+    }
+  }
+
+  /** What a member that has just linked should know. */
+  #greet(device: DeviceId): void {
+    const { send, onMember, now } = this.#options;
+    for (const message of rosterMessages(this.#roster)) send(device, message);
+    for (const message of roomKeysMessages(this.#currentKeys())) send(device, message);
+    for (const question of this.#desk.forNewLink(now())) send(device, question);
+    onMember(device);
+  }
+
+  #currentKeys(): readonly RoomKey[] {
+    const current = currentKey(this.#keys, this.#membership);
+    return current === undefined ? [] : [current];
+  }
+
+  async #takeIn(incoming: News, from: DeviceId): Promise<void> {
+    const { roster, news } = await this.verifier.takeIn(this.#roster, incoming);
+    if (news.entries.length + news.tombstones.length > 0) await this.#changed(roster, news, from);
+  }
+
+  async #changed(roster: Roster, news: News, from?: DeviceId): Promise<void> {
+    const before = this.#membership;
+    this.#roster = roster;
+    this.#membership = membershipOf(roster);
+    for (const message of rosterMessages(news)) this.#spread(message, from);
+    for (const { device } of before.members) {
+      if (this.isMember(device) || device === this.#self) continue;
+      this.#linked.delete(device);
+      this.#options.disconnect(device);
+      this.#options.onRemoved(device);
+    }
+    await this.#carryOut(this.#desk.rosterChanged());
+    this.#options.onChange();
+  }
+
+  #takeKeys(keys: readonly RoomKey[]): void {
+    const before = currentKey(this.#keys, this.#membership);
+    this.#keys = uniteKeys(this.#keys, keys);
+    const current = currentKey(this.#keys, this.#membership);
+    if (current?.key === before?.key) return;
+    for (const message of roomKeysMessages(this.#currentKeys())) this.#spread(message);
+    this.#options.onChange();
+  }
+
+  async #carryOut(effects: readonly AskingEffect[]): Promise<void> {
+    for (const effect of effects) {
+      switch (effect.kind) {
+        case 'admit': {
+          const { key, names } = this.#options;
+          const entry = await admit(key, names, this.#membership, effect.newcomer);
+          const news = { entries: [entry], tombstones: [] };
+          await this.#changed(unite(this.#roster, news), news);
+          break;
+        }
+        case 'welcome':
+          this.#welcome(effect.device);
+          break;
+        case 'tell':
+          this.#options.send(effect.device, effect.message);
+          break;
+        case 'spread':
+          this.#spread(effect.message, effect.except);
+          break;
+        default:
+          effect satisfies never;
+      }
+    }
+    if (effects.length > 0) this.#options.onChange();
+  }
+
+  #welcome(device: DeviceId): void {
+    const { send, onMember } = this.#options;
+    for (const message of welcomeMessages(this.#roster, this.#currentKeys(), this.askFirst)) send(device, message);
+    onMember(device);
+  }
+
+  /** To every member with a link. */
+  #spread(message: IdentityMessage, except?: DeviceId): void {
+    for (const device of this.#linked.keys()) {
+      if (device !== except && this.isMember(device)) this.#options.send(device, message);
+    }
+  }
+
+  #do(work: () => Promise<void>): Promise<void> {
+    const done = this.#last.then(work);
+    this.#last = done.catch((error: unknown) => this.#options.onTrouble(error));
+    return done;
+  }
+}

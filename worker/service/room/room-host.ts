@@ -1,0 +1,168 @@
+import type { Link, Links } from '../../mesh/link/index.ts';
+import type { Effect, Input, RoomOptions, StoredSession } from '../../mesh/room/io.ts';
+import { RoomNode } from '../../mesh/room/node.ts';
+import type { DeviceId, SessionId } from '../../mesh/types.ts';
+import type { Frame as WireFrame } from '../../mesh/wire/frame.ts';
+import { fromWire, toWire } from './frames.ts';
+import { type WireMessage, writeMessage } from './room-schemas.ts';
+import type { RoomStages } from './room-stages.ts';
+import type { Rows } from './rows.ts';
+import type { SessionStore } from './session-store.ts';
+
+/** What comes of a session that this device drives. */
+export type SessionEvent = Extract<Effect<Rows>, { kind: 'tokens' | 'prefill' | 'answered' | 'status' }>;
+
+export interface RoomHostOptions {
+  readonly room: RoomOptions<Rows>;
+  readonly links: Pick<Links<WireMessage>, 'to' | 'call' | 'disconnect'>;
+  readonly stages: RoomStages;
+  readonly store: SessionStore;
+  /** Monotonic, ms. */
+  readonly now: () => number;
+  readonly onSession: (event: SessionEvent) => void;
+}
+
+/** Drives the room's state machine with what really happens, and carries out what it wants. */
+export class RoomHost {
+  readonly node: RoomNode<Rows>;
+  readonly #options: RoomHostOptions;
+  readonly #inputs: Input<Rows>[] = [];
+  #busy = false;
+  /** Who was called where, while nobody answered yet. */
+  readonly #called = new Map<string, DeviceId>();
+  readonly #backlogs = new WeakMap<Link<WireMessage>, WireFrame[]>();
+  #closed = false;
+
+  constructor(options: RoomHostOptions) {
+    this.#options = options;
+    this.node = new RoomNode(options.room);
+  }
+
+  restore(sessions: readonly StoredSession[]): void {
+    this.feed({ kind: 'restore', sessions });
+  }
+
+  /** Takes what happened. Its effects are done when this returns, unless it is called from within one: then soon after. */
+  feed(input: Input<Rows>): void {
+    if (this.#closed) return;
+    this.#inputs.push(input);
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      for (;;) {
+        const next = this.#inputs.shift();
+        if (next === undefined) break;
+        for (const effect of this.node.handle(next, this.#options.now())) this.#carryOut(effect);
+      }
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /** A frame that a member's link brought. */
+  frame(peer: DeviceId, frame: WireFrame): void {
+    const read = fromWire(frame);
+    if (read !== undefined) this.feed({ kind: 'frame', peer, frame: read });
+  }
+
+  linked(peer: DeviceId): void {
+    for (const [address, called] of this.#called) if (called === peer) this.#called.delete(address);
+    this.feed({ kind: 'link-open', peer });
+  }
+
+  /** Nobody answered there, or no proof came about. */
+  unreachable(address: string): void {
+    const peer = this.#called.get(address);
+    this.#called.delete(address);
+    if (peer !== undefined) this.feed({ kind: 'link-closed', peer });
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  #carryOut(effect: Effect<Rows>): void {
+    const { links, stages, store, onSession } = this.#options;
+    switch (effect.kind) {
+      case 'send':
+        links.to(effect.peer)?.sendControl(writeMessage(effect.message));
+        return;
+      case 'frame':
+        this.#sendFrame(effect.peer, toWire(effect.frame));
+        return;
+      case 'connect':
+        this.#connect(effect.peer, effect.address);
+        return;
+      case 'disconnect':
+        links.disconnect(effect.peer);
+        return;
+      case 'load':
+        stages.load(effect.stage);
+        return;
+      case 'unload':
+        stages.unload(effect.stage);
+        return;
+      case 'begin':
+        stages.begin(effect);
+        return;
+      case 'run':
+        stages.run(effect);
+        return;
+      case 'halt':
+        stages.halt(effect.slot);
+        return;
+      case 'free':
+        stages.free(effect.slot);
+        return;
+      case 'store':
+        store.store(effect);
+        return;
+      case 'erase':
+        void store.erase(effect.session);
+        return;
+      case 'tokens':
+      case 'prefill':
+      case 'answered':
+      case 'status':
+        onSession(effect);
+        return;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  #connect(peer: DeviceId, address: string | undefined): void {
+    if (address === undefined) {
+      this.feed({ kind: 'link-closed', peer });
+      return;
+    }
+    this.#called.set(address, peer);
+    this.#options.links.call([address]);
+  }
+
+  /** Where a link has too much to send already, frames wait here, in order. */
+  #sendFrame(peer: DeviceId, frame: WireFrame): void {
+    const link = this.#options.links.to(peer);
+    if (link === undefined) return;
+    const backlog = this.#backlogs.get(link);
+    if (backlog !== undefined) backlog.push(frame);
+    else if (!link.sendFrame(frame) && !link.closed) void this.#drain(link, [frame]);
+  }
+
+  async #drain(link: Link<WireMessage>, backlog: WireFrame[]): Promise<void> {
+    this.#backlogs.set(link, backlog);
+    while (!link.closed) {
+      const [frame] = backlog;
+      if (frame === undefined) break;
+      if (link.sendFrame(frame)) backlog.shift();
+      else await link.drained();
+    }
+    this.#backlogs.delete(link);
+  }
+}
+
+/** A conversation's session: the same after a reload. */
+export async function sessionOf(conversation: string): Promise<SessionId> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(`shoal session ${conversation}`));
+  return [...new Uint8Array(digest, 0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}

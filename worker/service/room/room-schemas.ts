@@ -1,0 +1,153 @@
+import * as v from 'valibot';
+import type { IdentityMessage } from '../../mesh/identity/index.ts';
+import { DeviceIdSchema, IDENTITY_SCHEMAS, NameSchema } from '../../mesh/identity/index.ts';
+import type { ControlMessage } from '../../mesh/room/messages.ts';
+import type { DeviceState, Placement, PlacementId } from '../../mesh/types.ts';
+import { type ControlCodec, controlCodec } from '../../mesh/wire/control.ts';
+import { RoomSamplerSchema } from './room-sampler.ts';
+
+/** Bounds on what a peer may make this device hold. */
+const MAX_LAYERS = 1024;
+const MAX_STAGES = 256;
+const MAX_DEVICES = 64;
+const MAX_RECORDS = 32;
+const MAX_DIGEST = 512;
+const MAX_PLACEMENTS = 64;
+const MAX_DRIVING = 64;
+const MAX_POSITIONS = 1 << 24;
+const MAX_BYTES = 2 ** 50;
+
+const whole = (most: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(most));
+const counter = whole(Number.MAX_SAFE_INTEGER);
+const u32 = whole(0xffffffff);
+const text = (most: number) => v.pipe(v.string(), v.maxLength(most));
+const list = <T extends v.GenericSchema>(schema: T, most: number) => v.pipe(v.array(schema), v.maxLength(most));
+const session = v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/));
+const slot = whole(0xffff);
+const position = whole(MAX_POSITIONS);
+
+const placementId: v.GenericSchema<unknown, PlacementId> = v.strictObject({
+  model: v.pipe(v.string(), v.minLength(1), v.maxLength(1024)),
+  epoch: u32,
+  proposer: DeviceIdSchema,
+});
+const assignment = v.strictObject({ device: DeviceIdSchema, first: whole(MAX_LAYERS), last: whole(MAX_LAYERS) });
+
+/** Stages that follow one another from layer 0 on, none of them empty. */
+const placement: v.GenericSchema<unknown, Placement> = v.strictObject({
+  id: placementId,
+  stages: v.pipe(
+    list(assignment, MAX_STAGES),
+    v.minLength(1),
+    v.check((stages) => stages.every(({ first, last }, i) => last > first && first === (stages[i - 1]?.last ?? 0))),
+  ),
+  spares: list(assignment, MAX_STAGES),
+});
+
+const deviceState: v.GenericSchema<unknown, DeviceState> = v.strictObject({
+  device: DeviceIdSchema,
+  incarnation: counter,
+  counter,
+  address: text(128),
+  name: NameSchema,
+  version: v.strictObject({ app: text(64), wire: whole(1000) }),
+  profile: v.strictObject({
+    compute: v.boolean(),
+    budgetBytes: whole(MAX_BYTES),
+    storage: v.picklist(['f16', 'f32']),
+    platform: v.picklist(['iphone', 'ipad', 'mac', 'android', 'windows', 'linux', 'other']),
+  }),
+  freeBytes: whole(MAX_BYTES),
+  visible: v.boolean(),
+  wakeLock: v.boolean(),
+  links: list(DeviceIdSchema, MAX_DEVICES),
+  lost: list(DeviceIdSchema, MAX_DEVICES),
+  stages: list(
+    v.strictObject({
+      placement: placementId,
+      first: whole(MAX_LAYERS),
+      last: whole(MAX_LAYERS),
+      phase: v.picklist(['loading', 'ready', 'failed']),
+      doneBytes: whole(MAX_BYTES),
+      totalBytes: whole(MAX_BYTES),
+    }),
+    MAX_STAGES,
+  ),
+  driving: list(v.strictObject({ session, placement: placementId }), MAX_DRIVING),
+});
+
+const address = v.strictObject({ device: DeviceIdSchema, slot });
+
+const ROOM_SCHEMAS = [
+  v.strictObject({
+    kind: v.literal('gossip'),
+    states: list(deviceState, MAX_RECORDS),
+    placements: list(placement, MAX_PLACEMENTS),
+  }),
+  v.strictObject({
+    kind: v.literal('digest'),
+    states: list(v.strictTuple([DeviceIdSchema, counter, counter]), MAX_DIGEST),
+    placements: list(placementId, MAX_PLACEMENTS),
+  }),
+  v.strictObject({
+    kind: v.literal('want'),
+    states: list(DeviceIdSchema, MAX_DIGEST),
+    placements: list(placementId, MAX_PLACEMENTS),
+  }),
+  v.strictObject({ kind: v.literal('goodbye') }),
+  v.strictObject({ kind: v.literal('prepare'), session, attempt: u32, placement, stage: whole(MAX_STAGES) }),
+  v.strictObject({
+    kind: v.literal('prepared'),
+    session,
+    attempt: u32,
+    stage: whole(MAX_STAGES),
+    slot,
+    at: u32,
+    have: position,
+    retained: position,
+  }),
+  v.strictObject({
+    kind: v.literal('refused'),
+    session,
+    attempt: u32,
+    stage: whole(MAX_STAGES),
+    reason: v.picklist(['stale', 'foreign', 'no-stage', 'busy']),
+    known: u32,
+  }),
+  v.strictObject({
+    kind: v.literal('start'),
+    session,
+    attempt: u32,
+    stage: whole(MAX_STAGES),
+    slot,
+    begin: position,
+    known: position,
+    previous: v.nullable(address),
+    next: v.nullable(v.strictObject({ ...address.entries, begin: position })),
+    first: v.nullable(address),
+    sampler: v.nullable(RoomSamplerSchema),
+  }),
+  v.strictObject({ kind: v.literal('stop'), session, attempt: u32 }),
+  v.strictObject({ kind: v.literal('forget'), session }),
+  v.strictObject({ kind: v.literal('broken'), session, attempt: u32 }),
+] as const;
+
+export type LinkMessage = { readonly identity: IdentityMessage } | { readonly room: ControlMessage };
+export type WireMessage = v.InferOutput<(typeof ROOM_SCHEMAS)[number]> | IdentityMessage;
+
+/** All that devices of a room say on the control channel. */
+export const roomCodec = controlCodec([...IDENTITY_SCHEMAS, ...ROOM_SCHEMAS]) as ControlCodec<WireMessage>;
+
+const ROOM_KINDS: ReadonlySet<string> = new Set(ROOM_SCHEMAS.map(({ entries }) => entries.kind.literal));
+
+/** Tells what is the room's business from what is identity's. */
+export function readMessage(message: WireMessage): LinkMessage {
+  if (!ROOM_KINDS.has(message.kind)) return { identity: message as IdentityMessage };
+  const { kind, ...fields } = message;
+  return { room: { ...fields, type: kind === 'want' ? 'ask' : kind } as ControlMessage };
+}
+
+export function writeMessage(message: ControlMessage): WireMessage {
+  const { type, ...fields } = message;
+  return { ...fields, kind: type === 'ask' ? 'want' : type } as WireMessage;
+}

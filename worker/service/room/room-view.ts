@@ -1,0 +1,104 @@
+import type { RoomDevice, RoomModelView, RoomStage, RoomView } from '../../api.ts';
+import type { RoomNode } from '../../mesh/room/node.ts';
+import type { DeviceId, DeviceState, ModelKey, Placement } from '../../mesh/types.ts';
+import type { Members } from './members.ts';
+import { readModelKey } from './model-key.ts';
+import type { RoomModels } from './room-models.ts';
+import type { Rows } from './rows.ts';
+
+export interface ViewParts {
+  readonly self: DeviceId;
+  readonly directory: string;
+  readonly invite: string | undefined;
+  readonly members: Members;
+  readonly node: RoomNode<Rows>;
+  readonly models: RoomModels;
+  readonly nameOf: (model: ModelKey) => string;
+  readonly trouble: string | undefined;
+}
+
+/** The room for people: everything that its page shows. */
+export function roomView(parts: ViewParts): RoomView {
+  const { self, directory, invite, members, node, trouble } = parts;
+  const live = node.records.live();
+  const devices = members.membership.members.map(({ device, name }): RoomDevice => {
+    const state = node.records.of(device);
+    return {
+      device,
+      name,
+      own: device === self,
+      presence: presenceOf(device, state, live),
+      platform: state?.profile.platform ?? 'other',
+      compute: state?.profile.compute ?? false,
+      budgetBytes: state?.profile.budgetBytes ?? 0,
+      freeBytes: state?.freeBytes ?? 0,
+    };
+  });
+  return {
+    phase: 'in',
+    directory,
+    ...(invite === undefined ? {} : { invite }),
+    self,
+    askFirst: members.askFirst,
+    devices,
+    asking: members.questions.map(({ newcomer: { device, name } }) => ({ device, name })),
+    models: [...node.book.models()].flatMap((model) => modelView(parts, model) ?? []),
+    ...(trouble === undefined ? {} : { trouble }),
+  };
+}
+
+function presenceOf(device: DeviceId, state: DeviceState | undefined, live: ReadonlySet<DeviceId>) {
+  if (!live.has(device)) return 'away';
+  return state === undefined ? 'joining' : 'here';
+}
+
+/** The highest placement that is ready, else the highest: what the next answer would run on. */
+export function bestPlacement(node: RoomNode<Rows>, model: ModelKey): Placement | undefined {
+  const known = node.book.of(model);
+  const ready = known.find(({ placement }) => stagesOf(node, placement).every(({ phase }) => phase === 'ready'));
+  return (ready ?? known[0])?.placement;
+}
+
+function modelView({ node, models, nameOf }: ViewParts, model: ModelKey): RoomModelView | undefined {
+  const placement = bestPlacement(node, model);
+  if (placement === undefined) return undefined;
+  const stages = stagesOf(node, placement);
+  const layers = models.layers(model);
+  let answers = 0;
+  for (const device of node.records.live()) {
+    for (const { placement: on } of node.records.of(device)?.driving ?? []) if (on.model === model) answers++;
+  }
+  const isLoading = stages.some(({ phase }) => phase === 'loading' || phase === 'waiting');
+  return {
+    model,
+    name: nameOf(model),
+    ...(layers === undefined ? {} : { layers }),
+    contextTokens: contextOf(model),
+    phase: stages.every(({ phase }) => phase === 'ready') ? 'ready' : isLoading ? 'loading' : 'interrupted',
+    stages,
+    answers,
+  };
+}
+
+function stagesOf(node: RoomNode<Rows>, { id, stages }: Placement): RoomStage[] {
+  const live = node.records.live();
+  return stages.map(({ device, first, last }) => {
+    const stage = node.records.stage(device, id.model, first, last);
+    return {
+      device,
+      first,
+      last,
+      phase: live.has(device) ? (stage?.phase ?? 'waiting') : 'away',
+      doneBytes: stage?.doneBytes ?? 0,
+      totalBytes: stage?.totalBytes ?? 0,
+    };
+  });
+}
+
+function contextOf(model: ModelKey): number {
+  try {
+    return readModelKey(model).contextTokens;
+  } catch {
+    return 0;
+  }
+}

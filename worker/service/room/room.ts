@@ -1,0 +1,307 @@
+import type { RoomRefusal } from '../../api.ts';
+import {
+  type Device,
+  type DeviceKey,
+  type IdentityMessage,
+  type Joined,
+  MAX_ROSTER_PARTS,
+  openWelcome,
+  Prover,
+  type RoomNames,
+  type RosterPart,
+  Verifier,
+} from '../../mesh/identity/index.ts';
+import {
+  type Link,
+  type LinkHandlers,
+  Links,
+  type ProofContext,
+  type ProofFailure,
+  type ToWindow,
+} from '../../mesh/link/index.ts';
+import { FULL_MESH_DEVICES, TICK_MS } from '../../mesh/room/constants.ts';
+import type { RoomOptions } from '../../mesh/room/io.ts';
+import type { DeviceId, DeviceProfile } from '../../mesh/types.ts';
+import { Members } from './members.ts';
+import { RoomHost, type SessionEvent } from './room-host.ts';
+import type { RoomModels } from './room-models.ts';
+import { readMessage, roomCodec, type WireMessage } from './room-schemas.ts';
+import type { RoomStages } from './room-stages.ts';
+import { payloads, type Rows } from './rows.ts';
+import type { SessionStore } from './session-store.ts';
+
+const MEMBERS_TICK_MS = 1000;
+/** Whom a newcomer calls of those that are listed: one is enough to be let in. */
+const CALLS_OF_A_NEWCOMER = 3;
+
+export interface RoomParts {
+  readonly device: Device;
+  readonly key: DeviceKey;
+  readonly names: RoomNames;
+  /** What this device is called in it. */
+  readonly name: string;
+  readonly profile: DeviceProfile;
+  readonly appVersion: string;
+  readonly wireVersion: number;
+  readonly models: RoomModels;
+  readonly stages: (feed: RoomHost['feed']) => RoomStages;
+  readonly store: (feed: RoomHost['feed']) => SessionStore;
+  /** Monotonic, ms. */
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly post: (message: ToWindow) => void;
+  readonly onSession: (event: SessionEvent) => void;
+  /** Members, keys or asking changed: to be kept. */
+  readonly onMembers: () => void;
+  readonly onRemoved: () => void;
+  readonly onTrouble: (error: unknown) => void;
+}
+
+/** A member of a room, or on its way in: links, who is who on them, and the state machine over them. */
+export class Room {
+  readonly links: Links<WireMessage>;
+  readonly #parts: RoomParts;
+  #inviteKey: string | undefined;
+  #members: Members | undefined;
+  #host: RoomHost | undefined;
+  #stages: RoomStages | undefined;
+  readonly #welcomes = new Map<DeviceId, RosterPart[]>();
+  readonly #verifier: Verifier;
+  #address = '';
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #membersTickMs = 0;
+  #asking = false;
+  #refused: RoomRefusal | undefined;
+  #closed = false;
+
+  /** @param start what this device knows as a member, or the key of the invite that it came with */
+  constructor(parts: RoomParts, start: Joined | { readonly inviteKey: string }) {
+    this.#parts = parts;
+    this.#verifier = new Verifier(parts.names.id);
+    this.links = new Links<WireMessage>({
+      now: parts.now,
+      post: parts.post,
+      codec: roomCodec,
+      createProver: (context) => this.#prover(context),
+      opened: (link) => this.#opened(link),
+      failed: (address, failure) => this.#failed(address, failure),
+      unreachable: (address) => this.#host?.unreachable(address),
+      choose: (addresses) => this.#choose(addresses),
+      address: (address) => {
+        this.#address = address;
+        this.#presence();
+      },
+      visibility: (hidden) => this.#visibility(hidden),
+      leaving: () => this.#host?.feed({ kind: 'leave' }),
+    });
+    if ('inviteKey' in start) this.#inviteKey = start.inviteKey;
+    else this.#enter(start);
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  /** Undefined until it is a member. */
+  get members(): Members | undefined {
+    return this.#members;
+  }
+
+  get host(): RoomHost | undefined {
+    return this.#host;
+  }
+
+  get stages(): RoomStages | undefined {
+    return this.#stages;
+  }
+
+  /** Somebody inside was asked whether this device may come in. */
+  get isAsking(): boolean {
+    return this.#asking;
+  }
+
+  get refused(): RoomRefusal | undefined {
+    return this.#refused;
+  }
+
+  /** Says goodbye and frees all that it holds here. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#timer);
+    this.#host?.feed({ kind: 'leave' });
+    this.#host?.close();
+    this.links.close();
+    await this.#stages?.close();
+  }
+
+  // ---------- becoming a member ----------
+
+  #enter(joined: Joined): void {
+    const parts = this.#parts;
+    const members = new Members({
+      key: parts.key,
+      names: parts.names,
+      start: joined,
+      now: parts.now,
+      send: (device, message) => this.links.to(device)?.sendControl(message),
+      disconnect: (device) => this.links.disconnect(device),
+      onMember: (device) => {
+        if (this.links.to(device) !== undefined) this.#host?.linked(device);
+      },
+      onRemoved: (peer) => this.#host?.feed({ kind: 'removed', peer }),
+      onChange: () => this.#membersChanged(),
+      onTrouble: parts.onTrouble,
+    });
+    this.#members = members;
+    this.#inviteKey = undefined;
+    this.#asking = false;
+    this.#refused = undefined;
+    const feed: RoomHost['feed'] = (input) => this.#host?.feed(input);
+    const stages = parts.stages(feed);
+    const store = parts.store(feed);
+    this.#stages = stages;
+    const host = new RoomHost({
+      room: this.#roomOptions(),
+      links: this.links,
+      stages,
+      store,
+      now: parts.now,
+      onSession: parts.onSession,
+    });
+    this.#host = host;
+    void store.restore().then((sessions) => host.restore(sessions));
+    for (const { device, proved } of this.links.open) members.linked(device, proved.peer.publicKey, proved.learned);
+    parts.onMembers();
+  }
+
+  #roomOptions(): RoomOptions<Rows> {
+    const room = this;
+    const { device, key, name, profile, models, random, appVersion, wireVersion } = this.#parts;
+    return {
+      device: key.device,
+      incarnation: device.incarnation,
+      get address() {
+        return room.#address;
+      },
+      name,
+      version: { app: appVersion, wire: wireVersion },
+      profile,
+      payloads,
+      models,
+      random,
+    };
+  }
+
+  async #newcomerHears(device: DeviceId, message: IdentityMessage): Promise<void> {
+    const { names, key } = this.#parts;
+    const before = this.#welcomes.get(device) ?? [];
+    this.#welcomes.set(device, before);
+    switch (message.kind) {
+      case 'asking':
+        this.#asking = true;
+        return;
+      case 'denied':
+        this.#asking = false;
+        this.#refused = message.reason;
+        this.links.disconnect(device);
+        return;
+      case 'roster':
+        if (before.length < MAX_ROSTER_PARTS) before.push(message);
+        return;
+      case 'welcome': {
+        const joined = await openWelcome(names, this.#verifier, key.device, device, before, message);
+        if (this.#members === undefined && !this.#closed) this.#enter(joined);
+        return;
+      }
+      default:
+        return; // members' business
+    }
+  }
+
+  #membersChanged(): void {
+    if (this.#members === undefined) return;
+    if (this.#members.isMember(this.#parts.key.device)) this.#parts.onMembers();
+    else this.#parts.onRemoved();
+  }
+
+  // ---------- links ----------
+
+  #prover(context: ProofContext): Prover {
+    const { key, names } = this.#parts;
+    const members = this.#members;
+    const part =
+      members === undefined
+        ? { role: 'newcomer' as const, inviteKey: this.#inviteKey ?? '' }
+        : {
+            role: 'member' as const,
+            membership: () => members.membership,
+            keys: () => members.keys,
+            verifier: members.verifier,
+          };
+    return new Prover({ key, room: names, part, ...context });
+  }
+
+  #opened(link: Link<WireMessage>): LinkHandlers<WireMessage> {
+    const { device, proved } = link;
+    if (this.#members === undefined) link.sendControl({ kind: 'ask', name: this.#parts.name });
+    else this.#members.linked(device, proved.peer.publicKey, proved.learned);
+    return {
+      control: (message) => this.#control(device, message),
+      frame: (frame) => {
+        if (this.#members?.isMember(device)) this.#host?.frame(device, frame);
+      },
+      heard: () => this.#host?.feed({ kind: 'beat', peer: device }),
+      closed: (reason) => {
+        this.#welcomes.delete(device);
+        if (reason === 'replaced') return; // the other link goes on
+        this.#members?.unlinked(device);
+        this.#host?.feed({ kind: 'link-closed', peer: device });
+      },
+    };
+  }
+
+  #control(device: DeviceId, message: WireMessage): void {
+    const read = readMessage(message);
+    const members = this.#members;
+    if ('identity' in read) {
+      if (members !== undefined) members.receive(device, read.identity);
+      else this.#newcomerHears(device, read.identity).catch(this.#parts.onTrouble);
+    } else if (members?.isMember(device)) {
+      this.#host?.feed({ kind: 'control', peer: device, message: read.room });
+    }
+  }
+
+  #failed(address: string, { reason, by }: ProofFailure): void {
+    this.#host?.unreachable(address);
+    if (this.#members !== undefined && !(reason === 'removed' && by === 'peer')) return;
+    if (reason === 'removed' || reason === 'old-invite' || reason === 'version' || reason === 'unknown') {
+      this.#refused = reason;
+    }
+  }
+
+  /** Whom of the listed to call: few links are enough above a full mesh, where gossip says whom else. */
+  #choose(addresses: readonly string[]): readonly string[] {
+    if (this.#members === undefined) return addresses.slice(0, CALLS_OF_A_NEWCOMER);
+    return addresses.slice(0, Math.max(0, FULL_MESH_DEVICES - this.links.open.length));
+  }
+
+  /** Phones and tablets stop a hidden page within seconds: it says goodbye while it can. A computer only slows it. */
+  #visibility(hidden: boolean): void {
+    const { platform } = this.#parts.profile;
+    const stops = platform === 'iphone' || platform === 'ipad' || platform === 'android';
+    if (stops && hidden) this.#host?.feed({ kind: 'leave' });
+    this.links.quiet = stops && hidden;
+    if (stops && !hidden) this.#host?.feed({ kind: 'return' });
+    this.#presence(!hidden);
+  }
+
+  #presence(visible = true): void {
+    this.#host?.feed({ kind: 'presence', visible, wakeLock: false });
+  }
+
+  #tick(): void {
+    this.#host?.feed({ kind: 'tick' });
+    const now = this.#parts.now();
+    if (now - this.#membersTickMs < MEMBERS_TICK_MS) return;
+    this.#membersTickMs = now;
+    this.#members?.tick();
+  }
+}
