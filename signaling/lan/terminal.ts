@@ -18,13 +18,20 @@ export function lanLines(state: LanState, terminal: { readonly columns: number; 
   }
   const code = encodeQR(scanned, 'ascii', { ecc: 'low', border: 2 }).trimEnd();
   if (Math.max(...code.split('\n').map((line) => line.length)) <= terminal.columns) lines.push('', code);
-  lines.push('', firewallHint(terminal.platform));
+  lines.push(
+    '',
+    firewallHint(
+      terminal.platform,
+      [first, state.steps ?? ''].map((url) => /:(\d+)\/?$/.exec(url)?.[1] ?? ''),
+    ),
+  );
   if (state.unused.length > 0) lines.push(`Not used: ${state.unused.join(', ')}. Another choice: --interface NAME`);
   return [...lines, ...state.warnings];
 }
 
-function firewallHint(platform: string): string {
+function firewallHint(platform: string, ports: readonly string[]): string {
   if (platform === 'darwin') return 'If macOS asks whether node may accept incoming connections: Allow.';
   if (platform === 'win32') return 'If Windows Defender asks about Node.js: allow it on private networks.';
-  return 'If a phone finds nothing: a firewall may close these ports (TCP), 3478 (UDP, TCP) and 49152-50175 (UDP).';
+  const tcp = ports.filter((port) => port !== '').join(', ');
+  return `If a phone finds nothing, open the firewall for TCP ${tcp}, 3478 and UDP 3478, 5353, 49152-50175.`;
 }
