@@ -1,5 +1,6 @@
 import type { WorkerEvent } from '../worker/api.ts';
 import type { WorkerClient } from '../worker/client.ts';
+import type { RoomWorker } from './room/hand-over.ts';
 import { Answers } from './state/answers.ts';
 import { localMarks } from './state/away.ts';
 import { Cell } from './state/cell.ts';
@@ -11,6 +12,7 @@ import { browserKeyValue } from './state/key-value.ts';
 import { Models } from './state/models.ts';
 import { PreferenceStore, type Preferences } from './state/preferences.ts';
 import { Resumption } from './state/resumption.ts';
+import { RoomState } from './state/room.ts';
 import { Router } from './state/route.ts';
 import { Starter } from './state/starter.ts';
 import { type TryLocks, Unfinished } from './state/unfinished.ts';
@@ -40,11 +42,14 @@ export class App {
   readonly device: Device;
   readonly models: Models;
   readonly answers: Answers;
+  readonly room: RoomState;
   readonly #wakeLock = new WakeLock();
   readonly #unfinished = new Unfinished(localMarks(), navigator.locks as TryLocks | undefined);
   readonly #idleLoss: IdleLoss;
 
-  constructor(worker: WorkerClient) {
+  /** @param port the worker itself, for what is transferred to it */
+  constructor(worker: WorkerClient, port?: RoomWorker) {
+    this.room = new RoomState(worker, port);
     this.device = new Device(worker, this.preferences);
     this.models = new Models(worker, this.device, this.preferences, this.#wakeLock, this.#unfinished);
     this.answers = new Answers(worker, this.chats, this.models, this.preferences, this.#wakeLock);
@@ -66,8 +71,9 @@ export class App {
     this.settled.set(true);
     void this.models.readServed();
     void this.#followStarter();
+    const isInRoom = report !== undefined && (await this.room.return().catch(() => false));
     if (report?.interrupted) this.#unfinished.forget();
-    else if (report && report.compute !== 'none') void this.#goOn();
+    else if (report && report.compute !== 'none' && !isInRoom) void this.#goOn();
   }
 
   /** What was used last, and then the download that broke off with the page before this one. */
@@ -98,6 +104,9 @@ export class App {
         return;
       case 'device-lost':
         void this.#onDeviceLost(event.message);
+        return;
+      case 'room':
+        this.room.follow(event.room, event.removed === true);
         return;
       default:
         event satisfies never;

@@ -3,7 +3,7 @@ import { startPage } from './start.ts';
 
 const worker = new Worker(new URL('../worker/main.ts', import.meta.url), { type: 'module' });
 const client = connectWorker(worker);
-const app = startPage(client);
+const app = startPage(client, worker);
 
 worker.addEventListener('error', () => app.device.workerDied());
 if (import.meta.env.PROD) void app.updates.register(`${import.meta.env.BASE_URL}sw.js`);

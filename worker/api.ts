@@ -301,6 +301,8 @@ export interface RoomView {
   /** What an invite holds: its address is the app's with `#/join/` and this. Absent while there is none to give. */
   readonly invite?: string;
   readonly self: string;
+  /** Which of this browser's devices the window is; absent when nothing lasts. */
+  readonly slot?: number;
   readonly askFirst: boolean;
   readonly devices: readonly RoomDevice[];
   readonly asking: readonly { readonly device: string; readonly name: string }[];
@@ -353,6 +355,8 @@ export interface HostFacts {
    */
   readonly window: string;
   readonly leftWindows: readonly string[];
+  /** Of the app, as other devices of a room are told. */
+  readonly appVersion: string;
   /** Offers `destroyDevice`, for tests. */
   readonly testHooks: boolean;
 }
@@ -360,7 +364,9 @@ export interface HostFacts {
 /** What happens without being asked for. */
 export type WorkerEvent =
   | { readonly kind: 'device-lost'; readonly reason: 'lost' | 'out-of-memory' | 'validation'; readonly message: string }
-  | { readonly kind: 'storage-changed' };
+  | { readonly kind: 'storage-changed' }
+  /** The room changed; undefined: this window is in none any more. `removed`: another member took it out. */
+  | { readonly kind: 'room'; readonly room: RoomView | undefined; readonly removed?: boolean };
 
 /** What the window asks of the room. */
 export interface RoomApi {
@@ -369,8 +375,11 @@ export interface RoomApi {
   makeRoom(name: string, askFirst: boolean): Promise<RoomView>;
   /** @throws PersonError (`details.problem`) where the text is no invite, or one of another version */
   joinRoom(invite: string, name: string): Promise<RoomView>;
-  /** The room that this window was in when it was closed or reloaded, if any. */
-  returnToRoom(): Promise<RoomView | undefined>;
+  /**
+   * Enters the room again that this window was in when it was closed or reloaded, if any.
+   * @param slotBefore `RoomView.slot` of then, where the window remembers it
+   */
+  returnToRoom(slotBefore?: number): Promise<RoomView | undefined>;
   /** For good: the others forget this device too. */
   leaveRoom(): Promise<void>;
   setAskFirst(askFirst: boolean): Promise<void>;

@@ -1,9 +1,9 @@
 import * as Comlink from 'comlink';
-import type { WorkerApi } from './api.ts';
+import type { RoomApi, WorkerApi } from './api.ts';
 import { fromWire, toWire, type WireError } from './errors.ts';
 
-/** The worker as its callers see it: the methods of WorkerApi, which throw ShoalErrors. */
-export type WorkerClient = WorkerApi;
+/** The worker as its callers see it: its methods, which throw ShoalErrors. */
+export type WorkerClient = WorkerApi & RoomApi;
 
 type Outcome = { readonly ok: unknown } | { readonly error: WireError };
 type Call = (method: string, parameters: unknown[], callback?: (...event: unknown[]) => unknown) => Promise<Outcome>;

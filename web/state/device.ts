@@ -1,3 +1,4 @@
+import { version } from '../../package.json';
 import type { DeviceReport, HostFacts, Settings, StorageReport, StoredFile, WorkerEvent } from '../../worker/api.ts';
 import type { WorkerClient } from '../../worker/client.ts';
 import { awayWindows, localMarks, WINDOW } from './away.ts';
@@ -112,6 +113,7 @@ function hostFacts(): HostFacts {
     maxTouchPoints: navigator.maxTouchPoints,
     window: WINDOW,
     leftWindows: awayWindows(localMarks(), Date.now()),
+    appVersion: version,
     testHooks: new URLSearchParams(location.search).has('test-hooks'),
   };
 }

@@ -10,6 +10,8 @@ import type {
   LoadedModel,
   ModelSource,
   ModelSummary,
+  RoomApi,
+  RoomView,
   ServerModel,
   Settings,
   StorageReport,
@@ -22,6 +24,8 @@ import type { LastAnswer } from '../generation/continued.ts';
 import { Engine } from '../generation/engine.ts';
 import { Pace } from '../generation/pace.ts';
 import type { Gpu } from '../gpu/device.ts';
+import type { SlotLocks } from '../mesh/identity/index.ts';
+import type { WindowPort } from '../mesh/link/index.ts';
 import { KERNEL_SIZES } from '../models/kernel-sizes.ts';
 import { readModelSpec } from '../models/spec.ts';
 import { fitModel } from '../planner/fit.ts';
@@ -41,6 +45,7 @@ import { type LoadedParts, loadModel, stageShape } from './load-model.ts';
 import { LoadingNotes } from './loading-note.ts';
 import { type LockQuery, MemoryClaims } from './memory-claims.ts';
 import { ModelFiles, type OpenedModel } from './model-files.ts';
+import { RoomService } from './room/room-service.ts';
 import { loadedModel, summarize } from './summary.ts';
 
 interface Started {
@@ -50,6 +55,7 @@ interface Started {
   readonly store: ShardStore;
   readonly notes: LoadingNotes;
   readonly claims: MemoryClaims;
+  readonly room: RoomService;
   readonly onEvent: (event: WorkerEvent) => void;
 }
 
@@ -62,7 +68,7 @@ interface Active {
 }
 
 /** The worker behind `WorkerApi`: one device, at most one model, any number of conversations. */
-export class ShoalWorker implements WorkerApi {
+export class ShoalWorker implements WorkerApi, RoomApi {
   readonly #renderer: TemplateRenderer = createTemplateRenderer({ spawn: spawnTemplateWorker });
   readonly #lastAnswers = new Map<string, LastAnswer>();
   /** How fast each model runs here, by its key: known also after the device was lost. */
@@ -85,15 +91,21 @@ export class ShoalWorker implements WorkerApi {
     });
     const device = new DeviceHost(host, notes, claims, interruption, keeps);
     this.#settings = settings;
-    this.#started = {
-      host,
+    const files = new ModelFiles(store, host.origin, settings);
+    const room = new RoomService({
+      port: globalThis as unknown as WindowPort,
       device,
-      store,
-      notes,
-      claims,
-      onEvent,
-      files: new ModelFiles(store, host.origin, settings),
-    };
+      files,
+      // beside what the window loads for itself
+      claims: new MemoryClaims(navigator.locks as LockQuery | undefined),
+      settings: () => this.#now,
+      appOrigin: host.origin,
+      appVersion: host.appVersion,
+      locks: navigator.locks as SlotLocks | undefined,
+      onRoom: (view, removed) => onEvent({ kind: 'room', room: view, ...(removed ? { removed } : {}) }),
+      onLoading: () => this.unload(),
+    });
+    this.#started = { host, device, store, notes, claims, room, onEvent, files };
     return device.report(settings);
   }
 
@@ -171,12 +183,10 @@ export class ShoalWorker implements WorkerApi {
   // ---------- chat ----------
 
   async generate(request: GenerateRequest, onEvent: (event: GenerateEvent) => void): Promise<GenerateResult> {
-    const active = this.#active;
-    if (active === undefined) throw new PersonError('No model is loaded. Choose one first.', { noModel: true });
     const abort = new AbortController();
     this.#running.set(request.id, abort);
     try {
-      return await answer(active.chat, request, onEvent, abort.signal);
+      return await answer(await this.#chat(abort.signal), request, onEvent, abort.signal);
     } finally {
       this.#running.delete(request.id);
     }
@@ -189,6 +199,45 @@ export class ShoalWorker implements WorkerApi {
   async forget(conversation: string): Promise<void> {
     this.#lastAnswers.delete(conversation);
     this.#active?.engine.forget(conversation);
+    await this.#here.room.forget(conversation);
+  }
+
+  // ---------- room ----------
+
+  room(): Promise<RoomView | undefined> {
+    return this.#here.room.room();
+  }
+
+  makeRoom(name: string, askFirst: boolean): Promise<RoomView> {
+    return this.#here.room.makeRoom(name, askFirst);
+  }
+
+  joinRoom(invite: string, name: string): Promise<RoomView> {
+    return this.#here.room.joinRoom(invite, name);
+  }
+
+  returnToRoom(slotBefore?: number): Promise<RoomView | undefined> {
+    return this.#here.room.returnToRoom(slotBefore);
+  }
+
+  leaveRoom(): Promise<void> {
+    return this.#here.room.leaveRoom();
+  }
+
+  setAskFirst(askFirst: boolean): Promise<void> {
+    return this.#here.room.setAskFirst(askFirst);
+  }
+
+  answerAsking(device: string, allow: boolean): Promise<void> {
+    return this.#here.room.answerAsking(device, allow);
+  }
+
+  removeDevice(device: string): Promise<void> {
+    return this.#here.room.removeDevice(device);
+  }
+
+  placeInRoom(source: ModelSource, contextTokens: number): Promise<void> {
+    return this.#here.room.placeInRoom(source, contextTokens);
   }
 
   // ---------- storage ----------
@@ -208,6 +257,7 @@ export class ShoalWorker implements WorkerApi {
   async destroyDevice(): Promise<void> {
     if (!this.#here.host.testHooks) throw new InternalError('Test hooks are off.');
     this.#active?.gpu.device.destroy();
+    await this.#here.room.destroyDevice();
   }
 
   // ---------- inside ----------
@@ -220,6 +270,14 @@ export class ShoalWorker implements WorkerApi {
   get #now(): Settings {
     if (this.#settings === undefined) throw new InternalError('The worker was not started.');
     return this.#settings;
+  }
+
+  /** What answers: the model that this window has loaded, else the one that the room runs. */
+  async #chat(signal: AbortSignal): Promise<ChatModel> {
+    if (this.#active !== undefined) return this.#active.chat;
+    const room = await this.#here.room.chat(signal);
+    if (room === undefined) throw new PersonError('No model is loaded. Choose one first.', { noModel: true });
+    return { ...room, renderer: this.#renderer, lastAnswers: this.#lastAnswers };
   }
 
   async #limits(): Promise<{ budgetBytes: number; maxBindingBytes: number; storage: 'f16' | 'f32' }> {

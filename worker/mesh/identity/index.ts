@@ -3,7 +3,7 @@ export { ASKING_MS, AskingDesk, type AskingEffect, MAX_QUESTIONS, type OpenQuest
 export { type Device, type OpenDeviceOptions, openDevice, type RoomRecord, type SlotLocks } from './device.ts';
 export { type DeviceKey, generateKey, openKey } from './device-key.ts';
 export { dtlsFingerprint } from './fingerprint.ts';
-export { type Invite, JOIN_PREFIX, looksLikeInvite, makeInviteLink, readInvite } from './invite.ts';
+export { type Invite, inviteCode, JOIN_PREFIX, looksLikeInvite, makeInviteLink, readInvite } from './invite.ts';
 export { admit, makeRoom, type Newcomer, type NewRoom, nextKey, type Removal, remove } from './members.ts';
 export { cleanName, isName, MAX_NAME_CHARACTERS } from './names.ts';
 export { MAX_PROOF_MESSAGE_BYTES, type Role, type Side } from './proof-messages.ts';
@@ -22,6 +22,7 @@ export { chainOf, MAX_MEMBERS, type Membership, membershipOf, rosterDigest, type
 export * from './schemas.ts';
 export { namesOfRoom, type RoomNames } from './secrets.ts';
 export { type Taken, Verifier } from './signed.ts';
+export { RecordStore } from './store.ts';
 export {
   type Joined,
   MAX_ROSTER_PARTS,

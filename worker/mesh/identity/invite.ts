@@ -23,11 +23,12 @@ const MAX_LINK_CHARACTERS = 4096;
 export async function makeInviteLink(app: string, invite: Invite): Promise<string> {
   const url = new URL(app);
   url.search = '';
-  url.hash = JOIN_PREFIX + (await encodeInvite(invite));
+  url.hash = JOIN_PREFIX + (await inviteCode(invite));
   return url.href;
 }
 
-async function encodeInvite({ secret, key }: Invite): Promise<string> {
+/** What follows `#/join/` in the link of an invite. */
+export async function inviteCode({ secret, key }: Invite): Promise<string> {
   const [secretBytes, keyBytes] = [fromBase64url(secret, SECRET_BYTES), fromBase64url(key, ROOM_KEY_BYTES)];
   if (!secretBytes || !keyBytes) throw new TypeError('An invite holds 16 bytes of secret and 16 of key.');
   const body = concatenate(new Uint8Array([VERSION]), secretBytes, keyBytes);

@@ -116,8 +116,8 @@ export class Members {
       // after a member left by itself: the first of those who are here makes the key that it does not know
       if (this.#membership.standing(this.#options.key.device) !== 'member') return;
       if (currentKey(this.#keys, this.#membership) !== undefined) return;
-      const here = this.#membership.members.find(({ device }) => device === this.#self || this.#linked.has(device));
-      if (here?.device === this.#self) this.#takeKeys([nextKey(this.#options.key, this.#membership, this.#keys)]);
+      const here = this.#membership.members.find(({ device }) => device === this.self || this.#linked.has(device));
+      if (here?.device === this.self) this.#takeKeys([nextKey(this.#options.key, this.#membership, this.#keys)]);
     });
   }
 
@@ -138,10 +138,10 @@ export class Members {
 
   /** Signs itself out, for good. */
   leave(): Promise<void> {
-    return this.remove(this.#self);
+    return this.remove(this.self);
   }
 
-  get #self(): DeviceId {
+  get self(): DeviceId {
     return this.#options.key.device;
   }
 
@@ -202,7 +202,7 @@ export class Members {
     this.#membership = membershipOf(roster);
     for (const message of rosterMessages(news)) this.#spread(message, from);
     for (const { device } of before.members) {
-      if (this.isMember(device) || device === this.#self) continue;
+      if (this.isMember(device) || device === this.self) continue;
       this.#linked.delete(device);
       this.#options.disconnect(device);
       this.#options.onRemoved(device);

@@ -15,6 +15,7 @@ export interface ViewParts {
   readonly models: RoomModels;
   readonly nameOf: (model: ModelKey) => string;
   readonly trouble: string | undefined;
+  readonly slot: number | undefined;
 }
 
 /** The room for people: everything that its page shows. */
@@ -39,6 +40,7 @@ export function roomView(parts: ViewParts): RoomView {
     directory,
     ...(invite === undefined ? {} : { invite }),
     self,
+    ...(parts.slot === undefined ? {} : { slot: parts.slot }),
     askFirst: members.askFirst,
     devices,
     asking: members.questions.map(({ newcomer: { device, name } }) => ({ device, name })),

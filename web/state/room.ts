@@ -1,0 +1,155 @@
+import type { ModelSource, RoomView } from '../../worker/api.ts';
+import type { WorkerClient } from '../../worker/client.ts';
+import type { RoomWorker } from '../room/hand-over.ts';
+import type { JoinFailure } from '../room/join-failure.ts';
+import { type ConnectionView, RoomConnections } from '../room/room-connections.ts';
+import { Cell, type Readable } from './cell.ts';
+
+const SLOT = 'shoal-device-slot';
+
+/** What the server tells of itself: addresses under which other devices can open the app, and a page of steps for phones. */
+export interface ServerAddresses {
+  readonly origins: readonly string[];
+  readonly steps?: string;
+}
+
+export interface Connecting {
+  readonly signaling: RoomConnections['signaling'];
+  readonly connections: readonly ConnectionView[];
+}
+
+/** The room that this window is in, and its connections. */
+export class RoomState {
+  readonly #view = new Cell<RoomView | undefined>(undefined);
+  readonly #failure = new Cell<JoinFailure | undefined>(undefined);
+  readonly #connecting = new Cell<Connecting | undefined>(undefined);
+  readonly #removed = new Cell(false);
+  readonly #server = new Cell<ServerAddresses>({ origins: [] });
+  readonly #worker: WorkerClient;
+  readonly #port: RoomWorker | undefined;
+  #connections: RoomConnections | undefined;
+  #directory = '';
+
+  /** @param port the worker itself, which channels are transferred to; absent where a test plays the worker */
+  constructor(worker: WorkerClient, port: RoomWorker | undefined) {
+    this.#worker = worker;
+    this.#port = port;
+  }
+
+  /** Undefined: in no room. */
+  get view(): Readable<RoomView | undefined> {
+    return this.#view;
+  }
+
+  /** Why joining, or reaching a device, did not work just now. */
+  get failure(): Readable<JoinFailure | undefined> {
+    return this.#failure;
+  }
+
+  get connecting(): Readable<Connecting | undefined> {
+    return this.#connecting;
+  }
+
+  /** Another member took this device out of the room. */
+  get removed(): Readable<boolean> {
+    return this.#removed;
+  }
+
+  get server(): Readable<ServerAddresses> {
+    return this.#server;
+  }
+
+  /** Goes back to the room that this window was in before it was reloaded; false where there was none. */
+  async return(): Promise<boolean> {
+    const slot = Number.parseInt(sessionStorage.getItem(SLOT) ?? '', 10);
+    const view = await (Number.isNaN(slot) ? this.#worker.returnToRoom() : this.#worker.returnToRoom(slot));
+    this.follow(view, false);
+    return view !== undefined;
+  }
+
+  async make(name: string, askFirst: boolean): Promise<void> {
+    this.follow(await this.#worker.makeRoom(name, askFirst), false);
+  }
+
+  /** @param invite a link, or any text with one in it */
+  async join(invite: string, name: string): Promise<void> {
+    this.follow(await this.#worker.joinRoom(invite, name), false);
+  }
+
+  async leave(): Promise<void> {
+    await this.#worker.leaveRoom();
+    this.follow(undefined, false);
+  }
+
+  async answerAsking(device: string, allow: boolean): Promise<void> {
+    await this.#worker.answerAsking(device, allow);
+  }
+
+  async remove(device: string): Promise<void> {
+    await this.#worker.removeDevice(device);
+  }
+
+  async setAskFirst(askFirst: boolean): Promise<void> {
+    await this.#worker.setAskFirst(askFirst);
+  }
+
+  /** Lays a model over the devices of the room. */
+  async place(source: ModelSource, contextTokens: number): Promise<void> {
+    await this.#worker.placeInRoom(source, contextTokens);
+  }
+
+  /** Addresses for other devices; read again when the room is shown. */
+  async readServer(): Promise<void> {
+    try {
+      const answer = await fetch(new URL('signaling/server', document.baseURI));
+      if (answer.ok) this.#server.set((await answer.json()) as ServerAddresses);
+    } catch {
+      // A server that only hosts files, or none that can be reached: the address of this page is all there is.
+    }
+  }
+
+  /** Where other devices open an invite: the page's own address unless only this computer can reach that. */
+  inviteLink(code: string): string {
+    const [origin] = this.#server.value.origins;
+    const url = new URL(document.baseURI);
+    const base = origin !== undefined && isLocal(url.hostname) ? new URL(url.pathname, origin) : url;
+    base.search = '';
+    base.hash = `#/join/${code}`;
+    return base.href;
+  }
+
+  /** Takes what the worker says of the room. */
+  follow(view: RoomView | undefined, removed: boolean): void {
+    if (view?.slot !== undefined) sessionStorage.setItem(SLOT, String(view.slot));
+    this.#removed.set(removed);
+    this.#view.set(view);
+    const directory = view?.directory ?? '';
+    if (directory === this.#directory) return;
+    this.#directory = directory;
+    this.#connections?.leave();
+    this.#connections = undefined;
+    this.#connecting.set(undefined);
+    this.#failure.set(undefined);
+    if (directory !== '' && this.#port !== undefined) this.#connect(this.#port, directory);
+  }
+
+  #connect(worker: RoomWorker, room: string): void {
+    const relayOnly = new URLSearchParams(location.search).get('ice') === 'relay';
+    const connections = new RoomConnections({
+      worker,
+      room,
+      ...(relayOnly ? { rtc: { iceTransportPolicy: 'relay' } } : {}),
+      changed: () => {
+        this.#connecting.set({ signaling: connections.signaling, connections: connections.connections });
+        if (connections.connections.some(({ state }) => state === 'linked')) this.#failure.set(undefined);
+      },
+      failed: (failure) => this.#failure.set(failure),
+    });
+    this.#connections = connections;
+    void this.readServer();
+  }
+}
+
+function isLocal(host: string): boolean {
+  return host === 'localhost' || host === '127.0.0.1' || host === '[::1]';
+}

@@ -1,0 +1,412 @@
+import type { ModelSource, RoomApi, RoomView, Settings } from '../../api.ts';
+import { InternalError, MemoryError, PersonError } from '../../errors.ts';
+import type { ChatModel } from '../../generation/chat.ts';
+import {
+  cleanName,
+  type Device,
+  type DeviceKey,
+  inviteCode,
+  type Joined,
+  makeRoom,
+  namesOfRoom,
+  openDevice,
+  RecordStore,
+  type RoomNames,
+  type RoomRecord,
+  readInvite,
+  type SlotLocks,
+} from '../../mesh/identity/index.ts';
+import { attachLinks, type WindowPort } from '../../mesh/link/index.ts';
+import type { ModelKey } from '../../mesh/types.ts';
+import { WIRE_VERSION } from '../../mesh/wire/frame.ts';
+import { chatTemplate, createTokenizer, type Tokenizer } from '../../text/index.ts';
+import { quantizationOf } from '../../weights/quantization.ts';
+import type { DeviceHost } from '../device-host.ts';
+import type { MemoryClaims } from '../memory-claims.ts';
+import type { ModelFiles } from '../model-files.ts';
+import { modelName, servedName } from '../model-name.ts';
+import { modelKey, readModelKey, roomModel } from './model-key.ts';
+import { Room } from './room.ts';
+import { RoomEngine } from './room-engine.ts';
+import { RoomModels } from './room-models.ts';
+import { RoomStages } from './room-stages.ts';
+import { bestPlacement, roomView } from './room-view.ts';
+import { SessionStore } from './session-store.ts';
+
+const VIEW_MS = 250;
+const SESSIONS = 'shoal-sessions';
+const MAX_NAME_FALLBACK = 'A device';
+
+export interface RoomServiceOptions {
+  readonly port: WindowPort;
+  readonly device: DeviceHost;
+  readonly files: ModelFiles;
+  readonly claims: MemoryClaims;
+  readonly settings: () => Settings;
+  readonly appOrigin: string;
+  readonly appVersion: string;
+  readonly locks: SlotLocks | undefined;
+  readonly onRoom: (room: RoomView | undefined, removed: boolean) => void;
+  /** Models of the room are to be loaded here: what this window has loaded for itself gives way. */
+  readonly onLoading: () => Promise<void>;
+}
+
+/** What answers conversations by the room: as a loaded model does by this device. */
+export type RoomChat = Pick<ChatModel, 'key' | 'engine' | 'tokenizer' | 'template'>;
+
+/** The room that this window is in. */
+export class RoomService implements RoomApi {
+  readonly #options: RoomServiceOptions;
+  readonly #sessions = new RecordStore(SESSIONS);
+  #device: Promise<Device> | undefined;
+  #current: Current | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #shown = '';
+
+  constructor(options: RoomServiceOptions) {
+    this.#options = options;
+  }
+
+  async room(): Promise<RoomView | undefined> {
+    return this.#view();
+  }
+
+  async makeRoom(name: string, askFirst: boolean): Promise<RoomView> {
+    await this.#leaveCurrent();
+    const device = await this.#open();
+    const own = cleanName(name, MAX_NAME_FALLBACK);
+    const { names, roster, keys } = await makeRoom(device.key, own);
+    return this.#enter(names, device.key, own, { roster, keys, askFirst });
+  }
+
+  async joinRoom(invite: string, name: string): Promise<RoomView> {
+    const { secret, key: inviteKey } = await readInvite(invite);
+    await this.#leaveCurrent();
+    const device = await this.#open();
+    const names = await namesOfRoom(secret);
+    const known = (await device.rooms()).find((room) => room.secret === secret);
+    const key = await device.keyFor(secret);
+    const own = cleanName(name, MAX_NAME_FALLBACK);
+    if (known !== undefined) return this.#enter(names, key, own, known);
+    return this.#enter(names, key, own, { inviteKey });
+  }
+
+  async returnToRoom(slotBefore?: number): Promise<RoomView | undefined> {
+    const device = await this.#open(slotBefore);
+    const [last] = await device.rooms();
+    if (last === undefined || this.#current !== undefined) return this.#view();
+    return this.#enter(await namesOfRoom(last.secret), await device.keyFor(last.secret), last.name, last);
+  }
+
+  async leaveRoom(): Promise<void> {
+    const current = this.#current;
+    if (current === undefined) return;
+    await current.room.members?.leave().catch(() => {});
+    const device = await this.#open();
+    await this.#leaveCurrent();
+    await device.forgetRoom(current.names.secret);
+    this.#options.onRoom(undefined, false);
+  }
+
+  async setAskFirst(askFirst: boolean): Promise<void> {
+    const members = this.#inside.room.members;
+    if (members === undefined) return;
+    members.askFirst = askFirst;
+    await this.#keep(this.#inside);
+    this.#show();
+  }
+
+  async answerAsking(device: string, allow: boolean): Promise<void> {
+    await this.#inside.room.members?.answer(device, allow);
+    this.#show();
+  }
+
+  async removeDevice(device: string): Promise<void> {
+    await this.#inside.room.members?.remove(device);
+    this.#show();
+  }
+
+  async placeInRoom(source: ModelSource, contextTokens: number): Promise<void> {
+    const { room, models } = this.#inside;
+    const { host } = room;
+    if (host === undefined) throw new PersonError('This device is not in the room yet.', { problem: 'joining' });
+    const { signal } = this.#inside.over;
+    const opened = await this.#options.files.open(source, signal);
+    const named = roomModel(opened.file.identity, contextTokens, this.#options.appOrigin);
+    const model = modelKey(named);
+    await models.read(model, signal);
+    await this.#options.onLoading();
+    const dealt = host.node.preview(model);
+    if (dealt === undefined) throw new InternalError('The model that was just read is not known.');
+    if (!('stages' in dealt)) throw tooLarge(dealt.missingBytes);
+    host.feed({ kind: 'place', model, stages: dealt.stages });
+    this.#show();
+  }
+
+  /** The model that the room runs, ready for conversations; undefined where it runs none. */
+  async chat(signal: AbortSignal): Promise<RoomChat | undefined> {
+    const current = this.#current;
+    const host = current?.room.host;
+    if (current === undefined || host === undefined) return undefined;
+    const model = newestModel([...host.node.book.models()], (each) => bestPlacement(host.node, each)?.id.epoch ?? 0);
+    if (model === undefined) return undefined;
+    const known = current.chats.get(model);
+    if (known !== undefined) return known;
+    const { opened, contextTokens } = await current.models.read(model, signal);
+    const { metadata } = opened.checkpoint;
+    const tokenizer: Tokenizer = createTokenizer(metadata);
+    const engine = new RoomEngine({
+      model,
+      contextTokens,
+      endTokens: tokenizer.endTokens,
+      feed: (input) => host.feed(input),
+      nameOf: (device) => current.room.members?.membership.member(device)?.name ?? 'A device that left',
+    });
+    const chat: RoomChat = { key: model, engine, tokenizer, template: chatTemplate(metadata) };
+    current.engines.set(model, engine);
+    current.chats.set(model, chat);
+    return chat;
+  }
+
+  async destroyDevice(): Promise<void> {
+    await this.#current?.room.stages?.destroyDevice();
+  }
+
+  /** Frees what conversations keep in the room. */
+  async forget(conversation: string): Promise<void> {
+    for (const engine of this.#current?.engines.values() ?? []) await engine.forget(conversation);
+  }
+
+  // ---------- inside ----------
+
+  get #inside(): Current {
+    if (this.#current === undefined) throw new PersonError('This window is in no room.', { problem: 'no-room' });
+    return this.#current;
+  }
+
+  #open(slotBefore?: number): Promise<Device> {
+    this.#device ??= openDevice({ locks: this.#options.locks, slotBefore });
+    return this.#device;
+  }
+
+  async #enter(
+    names: RoomNames,
+    key: DeviceKey,
+    name: string,
+    start: Joined | { readonly inviteKey: string },
+  ): Promise<RoomView> {
+    const { port, device: host, files, claims, settings, appVersion } = this.#options;
+    const device = await this.#open();
+    const report = await host.report(settings());
+    const models = new RoomModels(files);
+    const storage = report.f16 && settings().storage === 'auto' ? 'f16' : 'f32';
+    const current: Current = {
+      names,
+      name,
+      slot: device.slot,
+      models,
+      over: new AbortController(),
+      engines: new Map(),
+      chats: new Map(),
+      detach: () => {},
+      trouble: undefined,
+      invite: undefined,
+      room: undefined as unknown as Room,
+    };
+    const onTrouble = (error: unknown) => {
+      current.trouble = error instanceof Error ? error.message : String(error);
+    };
+    current.room = new Room(
+      {
+        device,
+        key,
+        names,
+        name,
+        profile: {
+          compute: report.compute !== 'none',
+          budgetBytes: report.compute === 'none' ? 0 : report.budgetBytes,
+          storage,
+          platform: report.platform,
+        },
+        appVersion,
+        wireVersion: WIRE_VERSION,
+        models,
+        stages: (feed) =>
+          new RoomStages({
+            models,
+            claims,
+            openGpu: async (budgetBytes) => {
+              await this.#options.onLoading();
+              return host.open(settings(), budgetBytes);
+            },
+            budgetBytes: report.budgetBytes,
+            wire: settings().storage === 'f32' ? 'f32' : 'f16',
+            feed,
+            onTrouble,
+          }),
+        store: (feed) =>
+          new SessionStore({
+            records: this.#sessions,
+            prefix: `${key.device}:`,
+            stored: (session, ticket) => feed({ kind: 'stored', session, ticket }),
+            failed: onTrouble,
+          }),
+        now: () => performance.now(),
+        random: Math.random,
+        post: (message) => port.postMessage({ room: message }),
+        onSession: (event) => {
+          for (const engine of current.engines.values()) engine.receive(event);
+        },
+        onMembers: () => void this.#keep(current),
+        onRemoved: () => void this.#removed(current),
+        onTrouble,
+      },
+      start,
+    );
+    current.detach = attachLinks(port, current.room.links);
+    this.#current = current;
+    this.#timer = setInterval(() => this.#show(), VIEW_MS);
+    const view = await this.#view();
+    if (view === undefined) throw new InternalError('The room was left while it was entered.');
+    return view;
+  }
+
+  async #keep(current: Current): Promise<void> {
+    const { room, names, name } = current;
+    const { members } = room;
+    if (members === undefined) return;
+    const { inviteKey } = members;
+    current.invite = inviteKey && (await inviteCode({ secret: names.secret, key: inviteKey }));
+    const record: RoomRecord = {
+      secret: names.secret,
+      keys: members.keys,
+      roster: members.membership.roster,
+      name,
+      askFirst: members.askFirst,
+      lastUsed: Date.now(),
+    };
+    await (await this.#open()).saveRoom(record);
+  }
+
+  /** Another member took this device out. Its key is worth nothing in that room any more. */
+  async #removed(current: Current): Promise<void> {
+    if (this.#current !== current) return;
+    const device = await this.#open();
+    await this.#leaveCurrent();
+    await device.forgetRoom(current.names.secret);
+    await device.renewKey(current.names.secret);
+    this.#options.onRoom(undefined, true);
+  }
+
+  async #leaveCurrent(): Promise<void> {
+    const current = this.#current;
+    if (current === undefined) return;
+    this.#current = undefined;
+    clearInterval(this.#timer);
+    this.#shown = '';
+    current.over.abort();
+    const left = new PersonError('This window left the room.', { problem: 'no-room' });
+    for (const engine of current.engines.values()) engine.close(left);
+    await current.room.close();
+    // what was said last still goes out
+    setTimeout(current.detach, VIEW_MS);
+  }
+
+  /** Tells the window when what it shows has changed. */
+  #show(): void {
+    const view = this.#viewNow();
+    const text = JSON.stringify(view);
+    if (view === undefined || text === this.#shown) return;
+    this.#shown = text;
+    this.#options.onRoom(view, false);
+    this.#readHeaders();
+  }
+
+  async #view(): Promise<RoomView | undefined> {
+    return this.#viewNow();
+  }
+
+  #viewNow(): RoomView | undefined {
+    const current = this.#current;
+    if (current === undefined) return undefined;
+    const { room, names, models, trouble } = current;
+    const { members, host } = room;
+    if (members === undefined || host === undefined) {
+      return {
+        phase: room.isAsking ? 'asking' : 'joining',
+        ...(room.refused === undefined ? {} : { refused: room.refused }),
+        directory: names.directory,
+        self: '',
+        askFirst: true,
+        devices: [],
+        asking: [],
+        models: [],
+      };
+    }
+    return roomView({
+      self: members.self,
+      directory: names.directory,
+      invite: current.invite,
+      members,
+      node: host.node,
+      models,
+      nameOf: nameOfModel,
+      trouble,
+      slot: current.slot,
+    });
+  }
+
+  /** Headers of the room's models, so that this device can drive and repair. */
+  #readHeaders(): void {
+    const current = this.#current;
+    const host = current?.room.host;
+    if (current === undefined || host === undefined) return;
+    for (const model of host.node.book.models()) {
+      if (current.models.known(model) === undefined) {
+        current.models.read(model, current.over.signal).catch((error: unknown) => {
+          current.trouble = error instanceof Error ? error.message : String(error);
+        });
+      }
+    }
+  }
+}
+
+interface Current {
+  readonly names: RoomNames;
+  readonly name: string;
+  readonly slot: number | undefined;
+  readonly models: RoomModels;
+  readonly over: AbortController;
+  readonly engines: Map<ModelKey, RoomEngine>;
+  readonly chats: Map<ModelKey, RoomChat>;
+  room: Room;
+  detach: () => void;
+  trouble: string | undefined;
+  /** What follows `#/join/`. */
+  invite: string | undefined;
+}
+
+/** Of several models the one that was placed last, as far as epochs tell. */
+function newestModel(models: readonly ModelKey[], epochOf: (model: ModelKey) => number): ModelKey | undefined {
+  return models.map((model) => ({ model, epoch: epochOf(model) })).sort((a, b) => b.epoch - a.epoch)[0]?.model;
+}
+
+function nameOfModel(model: ModelKey): string {
+  try {
+    const { where } = readModelKey(model);
+    if (where.kind === 'hub') return modelName(where, where.file, quantizationOf(where.file) ?? '', where.repository);
+    return servedName(where.kind === 'server' ? where.file : where.address);
+  } catch {
+    return 'A model of another version';
+  }
+}
+
+function tooLarge(missingBytes: number): MemoryError {
+  const gigabytes = (missingBytes / 1e9).toFixed(2);
+  return new MemoryError(
+    missingBytes === 0
+      ? 'The devices that have room for this model do not reach one another. Bring them into the same network.'
+      : `The room's devices lack ${gigabytes} GB for this model. Invite another device, or choose a smaller model.`,
+    { neededBytes: missingBytes, allowedBytes: 0 },
+  );
+}
