@@ -5,9 +5,9 @@ export type RoomWorker = Pick<Worker, 'postMessage' | 'addEventListener' | 'remo
 
 type Connection = Extract<ToWorker, { kind: 'connection' }>;
 
-/** What may stand in a channel that stays here; what comes more waits in this page. */
-const CHANNEL_FULL_BYTES = 64 * 1024;
-const CHANNEL_LOW_BYTES = 32 * 1024;
+/** What may stand in a channel that stays here, as in one of the worker; what comes more waits in this page. */
+const CHANNEL_FULL_BYTES = 16 * 1024;
+const CHANNEL_LOW_BYTES = 4 * 1024;
 
 export function tellWorker(worker: RoomWorker, message: ToWorker, transfer: Transferable[] = []): void {
   worker.postMessage({ room: message }, transfer);
