@@ -124,6 +124,9 @@ export class StandIn implements WorkerApi {
   async inspect(source: ModelSource, contextTokens: number): Promise<ModelSummary> {
     await sleep(TICK_MS);
     if (source.kind === 'hub') this.#askHub();
+    if (source.kind === 'url' && source.address.includes('/private/')) {
+      throw new PersonError(`${new URL(source.address).host} asks who you are (401).`, { status: 401 });
+    }
     if (source.kind === 'picked' && !source.file.name.endsWith('.gguf')) {
       throw new ModelError(`${source.file.name} is not a GGUF file: it does not begin with GGUF.`);
     }

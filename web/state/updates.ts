@@ -1,10 +1,9 @@
-import type { Workbox } from 'workbox-window';
 import { Cell, type Readable } from './cell.ts';
 
 /** The service worker: makes the app start offline, and offers a new version instead of taking it. */
 export class Updates {
   readonly #ready = new Cell(false);
-  #workbox: Workbox | undefined;
+  #registration: ServiceWorkerRegistration | undefined;
 
   /** True when a new version waits to be used. */
   get ready(): Readable<boolean> {
@@ -16,16 +15,20 @@ export class Updates {
     const { Workbox } = await import('workbox-window');
     const workbox = new Workbox(address);
     workbox.addEventListener('waiting', () => this.#ready.set(true));
-    this.#workbox = workbox;
     try {
-      await workbox.register();
+      this.#registration = await workbox.register();
     } catch {
       // Refused (private window, static host without the file): the app works, online only.
     }
   }
 
   use(): void {
-    this.#workbox?.addEventListener('controlling', () => location.reload());
-    this.#workbox?.messageSkipWaiting();
+    const waiting = this.#registration?.waiting;
+    // another window has taken it meanwhile: this one is the last of the old
+    if (!waiting) location.reload();
+    waiting?.addEventListener('statechange', () => {
+      if (waiting.state === 'activated') location.reload();
+    });
+    waiting?.postMessage({ type: 'SKIP_WAITING' });
   }
 }
