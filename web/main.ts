@@ -7,7 +7,7 @@ const app = startPage(client, worker);
 
 worker.addEventListener('error', () => app.device.workerDied());
 if (import.meta.env.PROD) void app.updates.register(`${import.meta.env.BASE_URL}sw.js`);
-// end-to-end tests take the GPU away with it; the worker refuses in a page that was opened without
+// tests, benches and the demo drive the page with it; the worker refuses what is only for tests in other pages
 if (new URLSearchParams(location.search).has('test-hooks')) {
-  Object.assign(globalThis, { shoalTest: { destroyDevice: () => client.destroyDevice() } });
+  Object.assign(globalThis, { shoalTest: { app, client, destroyDevice: () => client.destroyDevice() } });
 }

@@ -385,8 +385,16 @@ export interface RoomApi {
   setAskFirst(askFirst: boolean): Promise<void>;
   answerAsking(device: string, allow: boolean): Promise<void>;
   removeDevice(device: string): Promise<void>;
-  /** Lays a model over the room's devices; conversations without a model of this device are answered by it. */
-  placeInRoom(source: ModelSource, contextTokens: number): Promise<void>;
+  /**
+   * Lays a model over the room's devices: the fewest that hold it, unless `byHand` says who takes how many layers, in
+   * order. Conversations without a model of this window are answered by it.
+   * @throws MemoryError where they lack room, PersonError where `byHand` does not add up to the model's layers
+   */
+  placeInRoom(
+    source: ModelSource,
+    contextTokens: number,
+    byHand?: readonly { readonly device: string; readonly layers: number }[],
+  ): Promise<void>;
 }
 
 export interface WorkerApi {

@@ -13,6 +13,9 @@ export interface ServerAddresses {
   readonly steps?: string;
 }
 
+/** How many layers each device takes, in order. */
+export type LayersByHand = readonly { readonly device: string; readonly layers: number }[];
+
 export interface Connecting {
   readonly signaling: RoomConnections['signaling'];
   readonly connections: readonly ConnectionView[];
@@ -94,8 +97,10 @@ export class RoomState {
   }
 
   /** Lays a model over the devices of the room. */
-  async place(source: ModelSource, contextTokens: number): Promise<void> {
-    await this.#worker.placeInRoom(source, contextTokens);
+  async place(source: ModelSource, contextTokens: number, byHand?: LayersByHand): Promise<void> {
+    await (byHand === undefined
+      ? this.#worker.placeInRoom(source, contextTokens)
+      : this.#worker.placeInRoom(source, contextTokens, byHand));
   }
 
   /** Addresses for other devices; read again when the room is shown. */

@@ -45,7 +45,7 @@ import { type LoadedParts, loadModel, stageShape } from './load-model.ts';
 import { LoadingNotes } from './loading-note.ts';
 import { type LockQuery, MemoryClaims } from './memory-claims.ts';
 import { ModelFiles, type OpenedModel } from './model-files.ts';
-import { RoomService } from './room/room-service.ts';
+import { type LayersByHand, RoomService } from './room/room-service.ts';
 import { loadedModel, summarize } from './summary.ts';
 
 interface Started {
@@ -236,8 +236,8 @@ export class ShoalWorker implements WorkerApi, RoomApi {
     return this.#here.room.removeDevice(device);
   }
 
-  placeInRoom(source: ModelSource, contextTokens: number): Promise<void> {
-    return this.#here.room.placeInRoom(source, contextTokens);
+  placeInRoom(source: ModelSource, contextTokens: number, byHand?: LayersByHand): Promise<void> {
+    return this.#here.room.placeInRoom(source, contextTokens, byHand);
   }
 
   // ---------- storage ----------

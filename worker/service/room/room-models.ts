@@ -10,6 +10,8 @@ import { isSameFile, readModelKey, sourceOf } from './model-key.ts';
 
 /** Sessions that a stage serves at once; they share the pages of one full context. */
 export const ROOM_SLOTS = 8;
+/** A petabyte. */
+const UNKNOWN_BYTES = 1e15;
 
 /** A model of the room whose header was read here. */
 export interface KnownModel {
@@ -49,13 +51,14 @@ export class RoomModels implements ModelSizes {
     return this.#known.get(model)?.spec.blocks.length;
   }
 
+  /** More than any device has for a model that is not known here. */
   bytes(model: ModelKey, first: number, last: number, profile: DeviceProfile): number {
     const key = `${first} ${last} ${profile.storage} ${model}`;
-    let bytes = this.#sizes.get(key);
-    if (bytes === undefined) {
-      bytes = this.plan(model, first, last, profile.storage)?.plan.totalBytes ?? Number.POSITIVE_INFINITY;
-      this.#sizes.set(key, bytes);
-    }
+    const known = this.#sizes.get(key);
+    if (known !== undefined) return known;
+    const bytes = this.plan(model, first, last, profile.storage)?.plan.totalBytes;
+    if (bytes === undefined) return UNKNOWN_BYTES;
+    this.#sizes.set(key, bytes);
     return bytes;
   }
 

@@ -17,7 +17,7 @@ import {
   type SlotLocks,
 } from '../../mesh/identity/index.ts';
 import { attachLinks, type WindowPort } from '../../mesh/link/index.ts';
-import type { ModelKey } from '../../mesh/types.ts';
+import type { DeviceId, ModelKey, StageAssignment } from '../../mesh/types.ts';
 import { WIRE_VERSION } from '../../mesh/wire/frame.ts';
 import { chatTemplate, createTokenizer, type Tokenizer } from '../../text/index.ts';
 import { quantizationOf } from '../../weights/quantization.ts';
@@ -50,6 +50,9 @@ export interface RoomServiceOptions {
   /** Models of the room are to be loaded here: what this window has loaded for itself gives way. */
   readonly onLoading: () => Promise<void>;
 }
+
+/** How many layers each device takes, in order. */
+export type LayersByHand = readonly { readonly device: DeviceId; readonly layers: number }[];
 
 /** What answers conversations by the room: as a loaded model does by this device. */
 export type RoomChat = Pick<ChatModel, 'key' | 'engine' | 'tokenizer' | 'template'>;
@@ -126,7 +129,7 @@ export class RoomService implements RoomApi {
     this.#show();
   }
 
-  async placeInRoom(source: ModelSource, contextTokens: number): Promise<void> {
+  async placeInRoom(source: ModelSource, contextTokens: number, byHand?: LayersByHand): Promise<void> {
     const { room, models } = this.#inside;
     const { host } = room;
     if (host === undefined) throw new PersonError('This device is not in the room yet.', { problem: 'joining' });
@@ -134,11 +137,11 @@ export class RoomService implements RoomApi {
     const opened = await this.#options.files.open(source, signal);
     const named = roomModel(opened.file.identity, contextTokens, this.#options.appOrigin);
     const model = modelKey(named);
-    await models.read(model, signal);
-    await this.#options.onLoading();
-    const dealt = host.node.preview(model);
+    const { spec } = await models.read(model, signal);
+    const dealt = byHand === undefined ? host.node.preview(model) : { stages: handed(byHand, spec.blocks.length) };
     if (dealt === undefined) throw new InternalError('The model that was just read is not known.');
     if (!('stages' in dealt)) throw tooLarge(dealt.missingBytes);
+    await this.#options.onLoading();
     host.feed({ kind: 'place', model, stages: dealt.stages });
     this.#show();
   }
@@ -265,6 +268,7 @@ export class RoomService implements RoomApi {
     );
     current.detach = attachLinks(port, current.room.links);
     this.#current = current;
+    await this.#keep(current);
     this.#timer = setInterval(() => this.#show(), VIEW_MS);
     const view = await this.#view();
     if (view === undefined) throw new InternalError('The room was left while it was entered.');
@@ -399,6 +403,17 @@ function nameOfModel(model: ModelKey): string {
   } catch {
     return 'A model of another version';
   }
+}
+
+function handed(byHand: LayersByHand, layers: number): StageAssignment[] {
+  const stages: StageAssignment[] = [];
+  let first = 0;
+  for (const { device, layers: count } of byHand) {
+    if (count > 0) stages.push({ device, first, last: first + count });
+    first += Math.max(0, count);
+  }
+  if (first === layers) return stages;
+  throw new PersonError(`The model has ${layers} layers; ${first} were given to devices.`, { layers, given: first });
 }
 
 function tooLarge(missingBytes: number): MemoryError {

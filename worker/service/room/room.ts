@@ -21,7 +21,8 @@ import {
 } from '../../mesh/link/index.ts';
 import { FULL_MESH_DEVICES, TICK_MS } from '../../mesh/room/constants.ts';
 import type { RoomOptions } from '../../mesh/room/io.ts';
-import type { DeviceId, DeviceProfile } from '../../mesh/types.ts';
+import type { ControlMessage } from '../../mesh/room/messages.ts';
+import type { DeviceId, DeviceProfile, Placement } from '../../mesh/types.ts';
 import { Members } from './members.ts';
 import { RoomHost, type SessionEvent } from './room-host.ts';
 import type { RoomModels } from './room-models.ts';
@@ -73,6 +74,9 @@ export class Room {
   #asking = false;
   #refused: RoomRefusal | undefined;
   #closed = false;
+  /** Placements whose model's header is being read. */
+  readonly #held = new Set<string>();
+  readonly #over = new AbortController();
 
   /** @param start what this device knows as a member, or the key of the invite that it came with */
   constructor(parts: RoomParts, start: Joined | { readonly inviteKey: string }) {
@@ -125,6 +129,7 @@ export class Room {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#over.abort();
     clearInterval(this.#timer);
     this.#host?.feed({ kind: 'leave' });
     this.#host?.close();
@@ -169,7 +174,6 @@ export class Room {
     this.#host = host;
     void store.restore().then((sessions) => host.restore(sessions));
     for (const { device, proved } of this.links.open) members.linked(device, proved.peer.publicKey, proved.learned);
-    parts.onMembers();
   }
 
   #roomOptions(): RoomOptions<Rows> {
@@ -208,7 +212,9 @@ export class Room {
         return;
       case 'welcome': {
         const joined = await openWelcome(names, this.#verifier, key.device, device, before, message);
-        if (this.#members === undefined && !this.#closed) this.#enter(joined);
+        if (this.#members !== undefined || this.#closed) return;
+        this.#enter(joined);
+        this.#parts.onMembers();
         return;
       }
       default:
@@ -265,7 +271,33 @@ export class Room {
       if (members !== undefined) members.receive(device, read.identity);
       else this.#newcomerHears(device, read.identity).catch(this.#parts.onTrouble);
     } else if (members?.isMember(device)) {
-      this.#host?.feed({ kind: 'control', peer: device, message: read.room });
+      this.#roomHears(device, read.room);
+    }
+  }
+
+  /**
+   * A placement that gives this device layers of a model is taken in once its header is here: only then is known what it
+   * needs. Where the header cannot be read the placement comes all the same, and this device refuses it.
+   */
+  #roomHears(peer: DeviceId, message: ControlMessage): void {
+    const { models, key, onTrouble } = this.#parts;
+    const isStrange = ({ id, stages }: Placement) =>
+      models.layers(id.model) === undefined && stages.some(({ device }) => device === key.device);
+    if (message.type !== 'gossip' || !message.placements.some(isStrange)) {
+      this.#host?.feed({ kind: 'control', peer, message });
+      return;
+    }
+    const known = message.placements.filter((placement) => !isStrange(placement));
+    this.#host?.feed({ kind: 'control', peer, message: { ...message, placements: known } });
+    for (const placement of message.placements.filter(isStrange)) {
+      const name = `${placement.id.epoch} ${placement.id.proposer} ${placement.id.model}`;
+      if (this.#held.has(name)) continue;
+      this.#held.add(name);
+      const takeIn = () => {
+        this.#held.delete(name);
+        this.#host?.feed({ kind: 'control', peer, message: { type: 'gossip', states: [], placements: [placement] } });
+      };
+      models.read(placement.id.model, this.#over.signal).catch(onTrouble).then(takeIn, takeIn);
     }
   }
 
