@@ -12,6 +12,8 @@ interface Invite {
   readonly directory: string;
 }
 
+type EnterOptions = NonNullable<Parameters<LinksPage['enter']>[1]>;
+
 /** A page of its own browser context: another device as far as a browser can tell. */
 class Device {
   readonly page: Page;
@@ -19,21 +21,24 @@ class Device {
     this.page = page;
   }
 
-  async make(): Promise<Invite> {
-    return this.page.evaluate(async () => {
+  async make(options: EnterOptions = {}): Promise<Invite> {
+    return this.page.evaluate(async (given) => {
       const { links } = globalThis as unknown as { links: LinksPage };
       const invite = await links.worker.make();
-      links.enter(invite.directory);
+      links.enter(invite.directory, given);
       return invite;
-    });
+    }, options);
   }
 
-  async join(invite: Invite): Promise<void> {
-    await this.page.evaluate(async ({ secret, key, directory }) => {
-      const { links } = globalThis as unknown as { links: LinksPage };
-      await links.worker.join(secret, key);
-      links.enter(directory);
-    }, invite);
+  async join(invite: Invite, options: EnterOptions = {}): Promise<void> {
+    await this.page.evaluate(
+      async ([{ secret, key, directory }, given]) => {
+        const { links } = globalThis as unknown as { links: LinksPage };
+        await links.worker.join(secret, key);
+        links.enter(directory, given);
+      },
+      [invite, options] as const,
+    );
   }
 
   state() {
@@ -130,7 +135,7 @@ test('two pages link, prove themselves, and exchange frames of 4 B to 256 KiB bo
 
   // a page that is closed says so: without a word it would be 6 s before ICE found it gone
   await two.page.close({ runBeforeUnload: false });
-  await expect.poll(async () => (await one.state()).heard, { timeout: 1000, intervals: [50] }).toContain('goodbye');
+  await expect.poll(async () => (await one.state()).heard, { timeout: 4000, intervals: [50] }).toContain('goodbye');
 });
 
 test('where channels cannot be transferred they are relayed, and nothing is lost', async ({ open }) => {
@@ -212,23 +217,28 @@ test('a join that fails names its stage and what to do', async ({ open }) => {
   const [one, two, three] = [await open(), await open(), await open()];
   const invite = await one.make();
   // a server that is not there
-  await three.page.evaluate(async ({ secret, key, directory }) => {
-    const { links } = globalThis as unknown as { links: LinksPage };
-    await links.worker.join(secret, key);
-    links.enter(directory, { server: 'http://localhost:9' });
-  }, invite);
+  await three.join(invite, { server: 'http://localhost:9' });
   // a device that may only go over a relay, where there is none
-  await two.page.evaluate(async ({ secret, key, directory }) => {
-    const { links } = globalThis as unknown as { links: LinksPage };
-    await links.worker.join(secret, key);
-    links.enter(directory, { rtc: { iceTransportPolicy: 'relay' } });
-  }, invite);
+  await two.join(invite, { rtc: { iceTransportPolicy: 'relay' } });
   for (const [device, stage, words] of [
     [three, 'signaling', 'Check that this device is on the network'],
     [two, 'candidates', 'Connect both to the same network'],
   ] as const) {
     await expect.poll(async () => (await device.state()).view.failures[0]?.stage).toBe(stage);
     expect((await device.state()).view.failures[0]?.message).toContain(words);
+  }
+});
+
+test('the app may come from one origin and signaling from another', async ({ server, open }) => {
+  const other = await startServer({ port: 0, listedOrigins: [server.origin] });
+  try {
+    const [one, two] = [await open(), await open()];
+    await two.join(await one.make({ server: other.origin }), { server: other.origin });
+    await one.isLinked();
+    await two.isLinked();
+    expect((await two.state()).view.failures).toEqual([]);
+  } finally {
+    await other.close();
   }
 });
 
