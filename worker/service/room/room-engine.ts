@@ -106,6 +106,8 @@ export class RoomEngine {
     const { request } = running;
     switch (event.kind) {
       case 'prefill':
+        // after a loss stages read again what was said already: nobody waits for a prompt then
+        if (running.produced > 0) return;
         running.reused ??= event.done;
         request.onPrefill?.(event.done, running.reused);
         return;
