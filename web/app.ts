@@ -1,8 +1,7 @@
-import type { WorkerEvent } from '../worker/api.ts';
+import type { RoomView, WorkerEvent } from '../worker/api.ts';
 import type { WorkerClient } from '../worker/client.ts';
 import type { RoomWorker } from './room/hand-over.ts';
 import { Answers } from './state/answers.ts';
-import { localMarks } from './state/away.ts';
 import { Cell } from './state/cell.ts';
 import { Chats } from './state/chats.ts';
 import { Device } from './state/device.ts';
@@ -28,7 +27,8 @@ export interface Notice {
 
 /** All state of the window, passed to the views. */
 export class App {
-  readonly preferences = new PreferenceStore(browserKeyValue('shoal-window'));
+  readonly #kept = browserKeyValue('shoal-window');
+  readonly preferences = new PreferenceStore(this.#kept);
   readonly chats = new Chats(browserKeyValue('shoal-conversations'));
   readonly router = new Router();
   readonly updates = new Updates();
@@ -44,7 +44,7 @@ export class App {
   readonly answers: Answers;
   readonly room: RoomState;
   readonly #wakeLock = new WakeLock();
-  readonly #unfinished = new Unfinished(localMarks(), navigator.locks as TryLocks | undefined);
+  readonly #unfinished = new Unfinished(this.#kept, navigator.locks as TryLocks | undefined);
   readonly #idleLoss: IdleLoss;
 
   /** @param port the worker itself, for what is transferred to it */
@@ -52,7 +52,7 @@ export class App {
     this.room = new RoomState(worker, port);
     this.device = new Device(worker, this.preferences);
     this.models = new Models(worker, this.device, this.preferences, this.#wakeLock, this.#unfinished);
-    this.answers = new Answers(worker, this.chats, this.models, this.preferences, this.#wakeLock);
+    this.answers = new Answers(worker, this.chats, this.models, this.room, this.preferences, this.#wakeLock);
     this.#idleLoss = new IdleLoss(this.models, onScreen, () => performance.now());
     const resumption = new Resumption(this.models, isOnScreen, () => performance.now());
     addEventListener('online', () => resumption.woke());
@@ -106,11 +106,23 @@ export class App {
         void this.#onDeviceLost(event.message);
         return;
       case 'room':
-        this.room.follow(event.room, event.removed === true);
+        this.#onRoom(event.room, event.removed === true);
         return;
       default:
         event satisfies never;
     }
+  }
+
+  #onRoom(view: RoomView | undefined, removed: boolean): void {
+    this.room.follow(view, removed);
+    const holds = view?.models.some(({ stages }) => stages.some(({ device }) => device === view.self)) ?? false;
+    if (!holds) {
+      this.#wakeLock.release('room');
+      return;
+    }
+    // a device that sleeps takes its layers with it
+    this.#wakeLock.hold('room');
+    void this.models.readLoaded();
   }
 
   /** The server may be fetching the starter already: once it is there, its folder has it. */

@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { roughBytes } from '../../web/ui/format.ts';
 import { modelWords } from '../../web/words/models.ts';
+import { settingsWords } from '../../web/words/settings.ts';
 import { SHARD_BYTES } from '../../worker/shards/types.ts';
 import type { HubServer } from '../setup/hub-server.ts';
 import { countingModel } from './fixtures/counting-model.ts';
@@ -20,6 +21,8 @@ const REPOSITORIES = {
   'someone/small': { files: { [SMALL.file]: SMALL.bytes } },
 };
 const KILL_TIMEOUT_MS = 60_000;
+/** Chromium writes localStorage to disk a while after. */
+const STORAGE_MS = 6000;
 
 interface KillableVisit {
   readonly app: ShoalPage;
@@ -88,7 +91,9 @@ test('a load that the page did not survive: nothing loads by itself, the budget 
   await before.loadFromHub('someone/small', SMALL.file, SMALL.name);
   await before.isReady(SMALL.name);
   const budget = await budgetOf(before);
+  await unload(before);
   await stallInLoad(before, hub);
+  await expect.poll(() => notedLoads(before), { timeout: KILL_TIMEOUT_MS }).toEqual([LARGE.name]);
   await kill();
 
   const { app: after } = await visit();
@@ -103,9 +108,63 @@ test('a load that the page did not survive: nothing loads by itself, the budget 
   await after.go('models');
   await after.page.getByRole('button', { name: modelWords.tryAgain(SMALL.name) }).click();
   await after.isReady(SMALL.name);
+  await after.go('settings/memory');
+  await after.page.getByRole('button', { name: settingsWords.usual(roughBytes(budget)) }).click();
+  await expect.poll(() => budgetOf(after)).toBe(budget);
 });
 
-test('a page that is reloaded in the middle of a download was not ended by the system', async ({
+test('a page that was not on the screen when it was ended costs no budget, and its download goes on', async ({
+  hub,
+  visit,
+}) => {
+  const { app: before, kill } = await visit();
+  await before.openWithHub(hub.url);
+  const budget = await budgetOf(before);
+  await stallInLoad(before, hub);
+  await expect.poll(() => notedLoads(before), { timeout: KILL_TIMEOUT_MS }).toEqual([LARGE.name]);
+  await before.page.evaluate(() => {
+    Object.defineProperty(document, 'visibilityState', { get: () => 'hidden' });
+    document.dispatchEvent(new Event('visibilitychange'));
+  });
+  await before.page.waitForTimeout(STORAGE_MS);
+  await kill();
+
+  hub.faults = [];
+  const { app: after } = await visit();
+  await after.open('models');
+  await after.isReady(LARGE.name);
+  expect(await budgetOf(after)).toBe(budget);
+});
+
+test('a download beside a loaded model takes nothing from it: that one answers, and a kill costs no budget', async ({
+  hub,
+  visit,
+}) => {
+  const { app: before, kill } = await visit();
+  await before.openWithHub(hub.url);
+  await before.loadFromHub('someone/small', SMALL.file, SMALL.name);
+  await before.isReady(SMALL.name);
+  const budget = await budgetOf(before);
+  await stallInLoad(before, hub);
+  const pause = before.page.getByRole('button', { name: `${modelWords.pause} ${LARGE.name}` });
+  await expect(pause).toBeVisible();
+  await before.go('chat');
+  await before.ask('Count, please.');
+  expect(await before.finishedAnswer()).toBe(SMALL.answer);
+  await before.go('models');
+  await expect(pause).toBeVisible();
+  expect(await notedLoads(before)).toEqual([]);
+  await before.page.waitForTimeout(STORAGE_MS);
+  await kill();
+
+  hub.faults = [];
+  const { app: after } = await visit();
+  await after.open('models');
+  await after.isReady(LARGE.name);
+  expect(await budgetOf(after)).toBe(budget);
+});
+
+test('a page that is reloaded in the middle of a download was not ended by the system, and goes on with it', async ({
   hub,
   serveApp,
   shoal,
@@ -115,10 +174,9 @@ test('a page that is reloaded in the middle of a download was not ended by the s
   await app.openWithHub(hub.url);
   const budget = await budgetOf(app);
   await stallInLoad(app, hub);
-  await page.reload();
+  await expect.poll(() => notedLoads(app), { timeout: KILL_TIMEOUT_MS }).toEqual([LARGE.name]);
   hub.faults = [];
-  await app.go('models');
-  await page.getByRole('button', { name: `${modelWords.resume} ${LARGE.name}` }).click();
+  await page.reload();
   await app.isReady(LARGE.name);
   expect(await budgetOf(app)).toBe(budget);
 });
@@ -130,7 +188,15 @@ async function stallInLoad(app: ShoalPage, hub: HubServer): Promise<void> {
   await expect(app.row(LARGE.name)).toBeVisible();
   hub.faults = [{ on: 'cdn', stallAfter: 0, times: 9 }];
   await app.get(LARGE.name);
-  await expect.poll(() => notedLoads(app), { timeout: KILL_TIMEOUT_MS }).toEqual([LARGE.name]);
+}
+
+async function unload(app: ShoalPage): Promise<void> {
+  await app.page.evaluate(() => {
+    const { app } = document.querySelector('shoal-app') as unknown as {
+      app: { models: { unload(): Promise<void> } };
+    };
+    return app.models.unload();
+  });
 }
 
 /** What Settings says models may take, bytes. */

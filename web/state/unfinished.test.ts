@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { Marks } from './away.ts';
+import type { KeyValue } from './key-value.ts';
 import { type TryLocks, Unfinished } from './unfinished.ts';
 
 const HOUR_MS = 3600 * 1000;
-const KEY = 'shoal-unfinished';
+const KEY = 'unfinished';
 const WANTED = {
   name: 'Large',
   source: { kind: 'hub', repository: 'a/b', file: 'c.gguf' },
@@ -16,12 +16,13 @@ const settled = () => new Promise((resolve) => setTimeout(resolve));
 /** Storage and locks that the windows of a browser share. */
 function browser() {
   const kept = new Map<string, string>();
-  const marks: Marks = {
-    length: 0,
-    key: () => null,
-    getItem: (key) => kept.get(key) ?? null,
-    setItem: (key, value) => void kept.set(key, value),
-    removeItem: (key) => void kept.delete(key),
+  const shared: Pick<KeyValue, 'get' | 'update'> = {
+    get: async <T>(key: string) => kept.get(key) as T | undefined,
+    async update<T>(key: string, change: (before: T | undefined) => T) {
+      const after = change(kept.get(key) as T | undefined);
+      kept.set(key, after as string);
+      return after;
+    },
   };
   const tails = new Map<string, Promise<unknown>>();
   const busy = new Set<string>();
@@ -50,7 +51,7 @@ function browser() {
         return undefined;
       },
     };
-    return { unfinished: new Unfinished(marks, locks), close };
+    return { unfinished: new Unfinished(shared, locks), close };
   };
   return { kept, open };
 }
@@ -83,7 +84,7 @@ describe('a download that broke off with its page', () => {
     const { unfinished } = open();
     unfinished.begin(WANTED, 0);
     unfinished.end();
-    expect(kept.size).toBe(0);
+    expect(kept.get(KEY)).toBe('');
     expect(await open().unfinished.take(1)).toBeUndefined();
   });
 

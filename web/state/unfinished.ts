@@ -1,8 +1,9 @@
 import type { ModelSource } from '../../worker/api.ts';
-import type { Marks } from './away.ts';
+import type { KeyValue } from './key-value.ts';
 import type { Wanted } from './models.ts';
 
-const KEY = 'shoal-unfinished';
+const KEY = 'unfinished';
+const NONE = '';
 const LOCK = 'shoal-downloading';
 /** What was begun longer ago is not gone on with unasked: nobody waits for it any more. */
 const GOES_ON_MS = 24 * 3600 * 1000;
@@ -22,14 +23,14 @@ interface Kept {
 
 /** The download that goes on by itself after a reload: written while it runs, gone when it ended or was paused. */
 export class Unfinished {
-  readonly #marks: Marks | undefined;
+  readonly #kept: Pick<KeyValue, 'get' | 'update'>;
   readonly #locks: TryLocks | undefined;
   #own: string | undefined;
   #holds = false;
   #release: () => void = () => {};
 
-  constructor(marks: Marks | undefined, locks: TryLocks | undefined) {
-    this.#marks = marks;
+  constructor(kept: Pick<KeyValue, 'get' | 'update'>, locks: TryLocks | undefined) {
+    this.#kept = kept;
     this.#locks = locks;
   }
 
@@ -37,33 +38,33 @@ export class Unfinished {
   begin(wanted: Wanted, now: number): void {
     const { source } = wanted;
     if (source?.kind === 'picked' || source?.kind === 'stored') return;
-    this.#own = JSON.stringify({ wanted, at: now } satisfies Kept);
-    this.#write(this.#own);
+    const own = JSON.stringify({ wanted, at: now } satisfies Kept);
+    this.#own = own;
+    void this.#kept.update<string>(KEY, () => own);
     void this.#hold({}, () => this.#own !== undefined);
   }
 
   /** It is ready, was paused, or cannot go on. */
   end(): void {
-    if (this.#own !== undefined && this.#read() === this.#own) this.#write(undefined);
+    const own = this.#own;
     this.#own = undefined;
+    if (own !== undefined) void this.#kept.update<string>(KEY, (before) => (before === own ? NONE : (before ?? NONE)));
     this.#release();
   }
 
   /** What broke off with the page before this one; nothing while another window is at it. It is this window's then. */
   async take(now: number): Promise<Wanted | undefined> {
-    const text = this.#read();
-    const kept = text === undefined ? undefined : parse(text);
-    if (text === undefined || !(await this.#hold({ signal: AbortSignal.timeout(LETS_GO_MS) }, () => true)))
+    const kept = parse(await this.#kept.get<string>(KEY));
+    if (kept === undefined || !(await this.#hold({ signal: AbortSignal.timeout(LETS_GO_MS) }, () => true)))
       return undefined;
-    if (kept !== undefined && now - kept.at < GOES_ON_MS) return kept.wanted;
-    this.#write(undefined);
-    this.#release();
+    if (now - kept.at < GOES_ON_MS) return kept.wanted;
+    this.forget();
     return undefined;
   }
 
   /** Nothing is to go on by itself. */
   forget(): void {
-    this.#write(undefined);
+    void this.#kept.update<string>(KEY, () => NONE);
     this.end();
   }
 
@@ -87,27 +88,11 @@ export class Unfinished {
       locks.request(LOCK, options, held).catch(() => resolve(false));
     });
   }
-
-  #read(): string | undefined {
-    try {
-      return this.#marks?.getItem(KEY) ?? undefined;
-    } catch {
-      return undefined;
-    }
-  }
-
-  #write(text: string | undefined): void {
-    try {
-      if (text === undefined) this.#marks?.removeItem(KEY);
-      else this.#marks?.setItem(KEY, text);
-    } catch {
-      // No storage: the person resumes it.
-    }
-  }
 }
 
-function parse(text: string): Kept | undefined {
+function parse(text: string | undefined): Kept | undefined {
   try {
+    if (!text) return undefined;
     const { wanted, at } = JSON.parse(text) as Partial<Kept>;
     const source: ModelSource | undefined = wanted?.source;
     const isKnown = source !== undefined || typeof wanted?.entry === 'string';
