@@ -1,21 +1,17 @@
-import type { DataConnection, Peer, PeerOptions } from 'peerjs';
+import type { DataConnection, Peer } from 'peerjs';
 import type { ToWindow, ToWorker } from '../../worker/mesh/link/window-messages.ts';
 import type { DeviceId } from '../../worker/mesh/types.ts';
 import { Backoff } from './backoff.ts';
 import { handOver, type RoomWorker, tellWorker } from './hand-over.ts';
+import { Introductions, randomName } from './introductions.ts';
 import { candidatesFailure, type JoinFailure, proofFailure, signalingFailure } from './join-failure.ts';
-import { loadPeerJs, type PeerConstructor } from './load-peerjs.ts';
 import {
   type CallOptions,
   type ConnectionClass,
   type ConnectionSurroundings,
   PeerConnection,
 } from './peer-connection.ts';
-import { type IceAnswer, SignalingRefusal, SignalingServer } from './signaling-server.ts';
 
-const ANNOUNCE_MS = 20_000;
-/** After the server answered that it does not know this device yet. */
-const ANNOUNCE_AGAIN_MS = 1000;
 /** Of the 8 connections that may be unproved these are this device's own. */
 const CALLS_AT_ONCE = 4;
 const MAX_CONNECTING = 8;
@@ -55,30 +51,19 @@ interface Entry {
  * stay the worker decides.
  */
 export class RoomConnections {
-  /** Whether the server introduces this device now. Links do without it. */
-  signaling: 'connecting' | 'connected' | 'lost' = 'connecting';
   readonly #options: RoomConnectionsOptions;
-  readonly #server: SignalingServer;
-  readonly #token = randomName();
+  readonly #introductions: Introductions;
   readonly #entries = new Map<number, Entry>();
   readonly #takenBy = new Map<number, () => void>();
   readonly #backoffs = new Map<string, { readonly backoff: Backoff; until: number }>();
   readonly #wanted = new Set<string>();
-  readonly #serverBackoff = new Backoff();
   readonly #over = new AbortController();
-  #ice: IceAnswer | undefined;
-  #iceAtMs = 0;
-  #peer: Peer | undefined;
-  #address = '';
   #numbers = 0;
-  #announceTimer: ReturnType<typeof setTimeout> | undefined;
-  #peerTimer: ReturnType<typeof setTimeout> | undefined;
   #callTimer: ReturnType<typeof setTimeout> | undefined;
   #networkTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: RoomConnectionsOptions) {
     this.#options = options;
-    this.#server = new SignalingServer(options.server ?? location.origin);
     const { worker } = options;
     const { signal } = this.#over;
     const heard = ({ data }: MessageEvent) => {
@@ -99,12 +84,36 @@ export class RoomConnections {
       { signal },
     );
     watchNetworkType(() => this.#networkChanged(), signal);
-    void this.#begin();
+    this.#introductions = new Introductions({
+      server: options.server ?? location.origin,
+      room: options.room,
+      connectionClass: (ownAddress) => this.#connectionClass(ownAddress),
+      opened: (address) => {
+        this.#tell({ kind: 'address', address });
+        this.#options.changed?.();
+        this.#callWanted();
+      },
+      listed: (listed) => {
+        const addresses = listed.filter((address) => !this.#entryAt(address));
+        if (addresses.length > 0) this.#tell({ kind: 'listed', addresses });
+      },
+      nobodyAt: (address) => {
+        for (const { connection } of [...this.#entries.values()])
+          if (connection.peer === address && !connection.connected) connection.end('signaling');
+      },
+      failed: (failure) => this.#options.failed?.(failure),
+      changed: () => this.#options.changed?.(),
+    });
+  }
+
+  /** Whether the server introduces this device now. Links do without it. */
+  get signaling(): Introductions['state'] {
+    return this.#introductions.state;
   }
 
   /** Where signaling reaches this device; empty before it does. */
   get address(): string {
-    return this.#address;
+    return this.#introductions.address;
   }
 
   get connections(): readonly ConnectionView[] {
@@ -121,9 +130,9 @@ export class RoomConnections {
     if (this.#over.signal.aborted) return;
     this.#tell({ kind: 'leaving' });
     this.#over.abort();
-    for (const timer of [this.#announceTimer, this.#peerTimer, this.#callTimer, this.#networkTimer])
-      clearTimeout(timer);
-    this.#peer?.destroy();
+    clearTimeout(this.#callTimer);
+    clearTimeout(this.#networkTimer);
+    this.#introductions.close();
     setTimeout(() => {
       for (const { connection } of [...this.#entries.values()]) connection.end();
     }, CLOSE_AFTER_MS);
@@ -165,116 +174,6 @@ export class RoomConnections {
     }
   }
 
-  async #begin(): Promise<void> {
-    try {
-      const [PeerClass] = await Promise.all([loadPeerJs(), this.#refreshIce()]);
-      if (!this.#over.signal.aborted) this.#openPeer(PeerClass);
-    } catch (error) {
-      this.#lostServer(error instanceof Error ? error.message : String(error), () => void this.#begin());
-    }
-  }
-
-  /** A new id each time: that of a socket which broke off stays taken for a while. */
-  #openPeer(PeerClass: PeerConstructor): void {
-    const id = randomName();
-    const Connection = this.#connectionClass(id);
-    const options: PeerOptions = {
-      ...this.#server.peerOptions,
-      token: this.#token,
-      config: this.#configuration(),
-      debug: 0,
-      // whatever a caller names: every connection is made here
-      serializers: {
-        shoal: Connection,
-        raw: Connection,
-        json: Connection,
-        binary: Connection,
-        'binary-utf8': Connection,
-        default: Connection,
-      },
-    };
-    const peer = new PeerClass(id, options);
-    this.#peer = peer;
-    peer.on('open', () => {
-      this.#serverBackoff.reset();
-      this.signaling = 'connected';
-      this.#address = id;
-      this.#tell({ kind: 'address', address: id });
-      this.#options.changed?.();
-      void this.#announce();
-    });
-    peer.on('call', (media) => media.close());
-    let reason = 'the connection ended';
-    let isTaken = false;
-    peer.on('error', (error) => {
-      if (error.type === 'peer-unavailable') this.#nobodyAt(error.message);
-      else reason = error.message;
-      isTaken ||= error.type === 'unavailable-id';
-    });
-    const lost = () => {
-      if (this.#peer !== peer) return;
-      this.#lostServer(reason, () => {
-        // the same id, so that connections can go on exchanging candidates
-        if (!isTaken && !peer.destroyed) return peer.reconnect();
-        this.#peer = undefined;
-        peer.destroy();
-        this.#openPeer(PeerClass);
-      });
-    };
-    peer.on('disconnected', lost);
-    peer.on('close', lost);
-  }
-
-  /** @param message the server's words: Could not connect to peer ADDRESS */
-  #nobodyAt(message: string): void {
-    const address = message.split(' ').at(-1);
-    for (const { connection } of [...this.#entries.values()])
-      if (connection.peer === address && !connection.connected) connection.end('signaling');
-  }
-
-  #lostServer(reason: string, again: () => void): void {
-    if (this.#over.signal.aborted) return;
-    clearTimeout(this.#announceTimer);
-    if (this.signaling !== 'lost') {
-      this.signaling = 'lost';
-      this.#options.failed?.(signalingFailure(this.#options.server ?? location.origin, reason));
-      this.#options.changed?.();
-    }
-    clearTimeout(this.#peerTimer);
-    this.#peerTimer = setTimeout(again, this.#serverBackoff.next());
-  }
-
-  async #announce(): Promise<void> {
-    clearTimeout(this.#announceTimer);
-    let nextMs = ANNOUNCE_MS;
-    const peer = this.#address;
-    try {
-      const listed = await this.#server.announce(this.#options.room, { peer, token: this.#token });
-      const linked = new Set([...this.#entries.values()].map(({ connection }) => connection.peer));
-      const addresses = listed.filter((address) => !linked.has(address));
-      if (addresses.length > 0 && !this.#over.signal.aborted) this.#tell({ kind: 'listed', addresses });
-      await this.#refreshIce();
-    } catch (error) {
-      if (error instanceof SignalingRefusal && error.status !== 409)
-        this.#options.failed?.(signalingFailure(this.#options.server ?? location.origin, error.message));
-      nextMs = ANNOUNCE_AGAIN_MS;
-    }
-    if (this.#over.signal.aborted || peer !== this.#address || this.signaling !== 'connected') return;
-    clearTimeout(this.#announceTimer);
-    this.#announceTimer = setTimeout(() => void this.#announce(), nextMs);
-  }
-
-  /** Credentials of the relay end; new ones are fetched in the second half of their time. */
-  async #refreshIce(): Promise<void> {
-    if (this.#ice && performance.now() - this.#iceAtMs < this.#ice.expiresMs / 2) return;
-    this.#ice = await this.#server.ice(this.#options.room);
-    this.#iceAtMs = performance.now();
-  }
-
-  #configuration(): RTCConfiguration {
-    return { ...this.#options.rtc, iceServers: (this.#ice?.iceServers ?? []) as RTCIceServer[] };
-  }
-
   #callWanted(): void {
     clearTimeout(this.#callTimer);
     if (this.signaling !== 'connected') return;
@@ -288,8 +187,8 @@ export class RoomConnections {
         continue;
       }
       this.#wanted.delete(address);
-      if (address === this.#address || this.#entryAt(address)) continue;
-      this.#peer?.connect(address, { serialization: 'shoal' });
+      if (address === this.address || this.#entryAt(address)) continue;
+      this.#introductions.call(address);
     }
     if (Number.isFinite(soonestMs)) this.#callTimer = setTimeout(() => this.#callWanted(), soonestMs);
   }
@@ -297,7 +196,7 @@ export class RoomConnections {
   #connectionClass(ownAddress: string): ConnectionClass {
     const surroundings: ConnectionSurroundings = {
       ownAddress,
-      configuration: () => this.#configuration(),
+      configuration: () => ({ ...this.#options.rtc, iceServers: [...this.#introductions.iceServers] }),
       handOver: (connection, control, data) => this.#handOver(connection, ownAddress, control, data),
       tell: (message) => this.#tell(message),
       ended: (connection, stage) => this.#ended(connection, stage),
@@ -353,7 +252,7 @@ export class RoomConnections {
         this.#options.failed?.(
           stage === 'signaling'
             ? signalingFailure(this.#options.server ?? location.origin, 'no answer', connection.peer)
-            : candidatesFailure(connection.peer, this.#hasRelay()),
+            : candidatesFailure(connection.peer, this.#introductions.hasRelay),
         );
       }
     }
@@ -365,10 +264,6 @@ export class RoomConnections {
     const entry = this.#backoffs.get(address) ?? { backoff: new Backoff(), until: 0 };
     entry.until = performance.now() + entry.backoff.next();
     this.#backoffs.set(address, entry);
-  }
-
-  #hasRelay(): boolean {
-    return (this.#ice?.iceServers ?? []).some(({ urls }) => [urls].flat().some((url) => url.startsWith('turn')));
   }
 
   #entryAt(address: string): Entry | undefined {
@@ -384,7 +279,7 @@ export class RoomConnections {
   #wake(which: 'all' | 'broken'): void {
     for (const { connection } of this.#entries.values())
       if (which === 'all' || connection.peerConnection?.connectionState !== 'connected') connection.restart();
-    if (this.signaling === 'connected') void this.#announce();
+    void this.#introductions.announce();
   }
 
   #networkChanged(): void {
@@ -395,11 +290,6 @@ export class RoomConnections {
   #tell(message: ToWorker): void {
     tellWorker(this.#options.worker, message);
   }
-}
-
-/** 128 random bits, as PeerJS takes them. */
-function randomName(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** A call that is not taken: PeerJS finds nothing in it to hand messages to. */

@@ -1,0 +1,173 @@
+import type { Peer, PeerOptions } from 'peerjs';
+import { Backoff } from './backoff.ts';
+import { type JoinFailure, signalingFailure } from './join-failure.ts';
+import { loadPeerJs, type PeerConstructor } from './load-peerjs.ts';
+import type { ConnectionClass } from './peer-connection.ts';
+import { type IceAnswer, SignalingRefusal, SignalingServer } from './signaling-server.ts';
+
+const ANNOUNCE_MS = 20_000;
+/** After an answer that was none. */
+const ANNOUNCE_AGAIN_MS = 5000;
+
+export interface IntroductionsOptions {
+  /** Origin of the signaling server. */
+  readonly server: string;
+  /** The directory's name of the room. */
+  readonly room: string;
+  /** What PeerJS makes for each call to and from here, where this device is `ownAddress`. */
+  connectionClass(ownAddress: string): ConnectionClass;
+  /** The server knows this device under this address. */
+  opened(address: string): void;
+  /** The directory lists these others. */
+  listed(addresses: readonly string[]): void;
+  /** The server knows nobody there. */
+  nobodyAt(address: string): void;
+  failed(failure: JoinFailure): void;
+  changed(): void;
+}
+
+/** This device at the signaling server: its address, who else is listed, and the way for offers. */
+export class Introductions {
+  /** Whether the server introduces this device now. Links do without it. */
+  state: 'connecting' | 'connected' | 'lost' = 'connecting';
+  /** Where signaling reaches this device; empty before it does. */
+  address = '';
+  readonly #options: IntroductionsOptions;
+  readonly #server: SignalingServer;
+  readonly #token = randomName();
+  readonly #backoff = new Backoff();
+  #peer: Peer | undefined;
+  #ice: IceAnswer | undefined;
+  #iceAtMs = 0;
+  #announceTimer: ReturnType<typeof setTimeout> | undefined;
+  #againTimer: ReturnType<typeof setTimeout> | undefined;
+  #over = false;
+
+  constructor(options: IntroductionsOptions) {
+    this.#options = options;
+    this.#server = new SignalingServer(options.server);
+    void this.#begin();
+  }
+
+  /** STUN and TURN servers of the signaling server, and no others. */
+  get iceServers(): readonly RTCIceServer[] {
+    return (this.#ice?.iceServers ?? []) as RTCIceServer[];
+  }
+
+  get hasRelay(): boolean {
+    return this.iceServers.some(({ urls }) => [urls].flat().some((url) => url.startsWith('turn')));
+  }
+
+  call(address: string): void {
+    this.#peer?.connect(address, { serialization: 'shoal' });
+  }
+
+  /** Stays listed, and hears who else is. */
+  async announce(): Promise<void> {
+    clearTimeout(this.#announceTimer);
+    if (this.state !== 'connected') return;
+    const peer = this.address;
+    let nextMs = ANNOUNCE_MS;
+    try {
+      const addresses = await this.#server.announce(this.#options.room, { peer, token: this.#token });
+      if (this.#over) return;
+      this.#options.listed(addresses);
+      await this.#refreshIce();
+    } catch (error) {
+      nextMs = ANNOUNCE_AGAIN_MS;
+      if (error instanceof SignalingRefusal && !this.#over) {
+        // it has lost this device: the connection broke off, and only the server has noticed
+        if (error.status === 409) this.#peer?.disconnect();
+        else this.#options.failed(signalingFailure(this.#options.server, error.message));
+      }
+    }
+    if (this.#over || peer !== this.address || this.state !== 'connected') return;
+    clearTimeout(this.#announceTimer);
+    this.#announceTimer = setTimeout(() => void this.announce(), nextMs);
+  }
+
+  close(): void {
+    this.#over = true;
+    clearTimeout(this.#announceTimer);
+    clearTimeout(this.#againTimer);
+    this.#peer?.destroy();
+  }
+
+  async #begin(): Promise<void> {
+    try {
+      const [PeerClass] = await Promise.all([loadPeerJs(), this.#refreshIce()]);
+      if (!this.#over) this.#open(PeerClass);
+    } catch (error) {
+      this.#lost(error instanceof Error ? error.message : String(error), () => void this.#begin());
+    }
+  }
+
+  /** A new id each time: that of a socket which broke off stays taken for a while. */
+  #open(PeerClass: PeerConstructor): void {
+    const id = randomName();
+    const Connection = this.#options.connectionClass(id);
+    const names = ['shoal', 'raw', 'json', 'binary', 'binary-utf8', 'default'];
+    const options: PeerOptions = {
+      ...this.#server.peerOptions,
+      token: this.#token,
+      config: { iceServers: [...this.iceServers] },
+      debug: 0,
+      // whatever a caller names: every connection is made here
+      serializers: Object.fromEntries(names.map((name) => [name, Connection])),
+    };
+    const peer = new PeerClass(id, options);
+    this.#peer = peer;
+    peer.on('open', () => {
+      this.#backoff.reset();
+      this.state = 'connected';
+      this.address = id;
+      this.#options.opened(id);
+      void this.announce();
+    });
+    peer.on('call', (media) => media.close());
+    let reason = 'the connection ended';
+    let isTaken = false;
+    peer.on('error', (error) => {
+      // the server's words: Could not connect to peer ADDRESS
+      if (error.type === 'peer-unavailable') this.#options.nobodyAt(error.message.split(' ').at(-1) ?? '');
+      else reason = error.message;
+      isTaken ||= error.type === 'unavailable-id';
+    });
+    const lost = () => {
+      if (this.#peer !== peer) return;
+      this.#lost(reason, () => {
+        // the same id, so that connections can go on exchanging candidates
+        if (!isTaken && !peer.destroyed) return peer.reconnect();
+        this.#peer = undefined;
+        peer.destroy();
+        this.#open(PeerClass);
+      });
+    };
+    peer.on('disconnected', lost);
+    peer.on('close', lost);
+  }
+
+  #lost(reason: string, again: () => void): void {
+    if (this.#over) return;
+    clearTimeout(this.#announceTimer);
+    if (this.state !== 'lost') {
+      this.state = 'lost';
+      this.#options.failed(signalingFailure(this.#options.server, reason));
+      this.#options.changed();
+    }
+    clearTimeout(this.#againTimer);
+    this.#againTimer = setTimeout(again, this.#backoff.next());
+  }
+
+  /** Credentials of the relay end; new ones are fetched in the second half of their time. */
+  async #refreshIce(): Promise<void> {
+    if (this.#ice && performance.now() - this.#iceAtMs < this.#ice.expiresMs / 2) return;
+    this.#ice = await this.#server.ice(this.#options.room);
+    this.#iceAtMs = performance.now();
+  }
+}
+
+/** 128 random bits, as PeerJS takes them. */
+export function randomName(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
