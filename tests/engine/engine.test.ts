@@ -2,27 +2,45 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Engine } from '../../worker/generation/engine.ts';
 import { Pace } from '../../worker/generation/pace.ts';
 import type { TokenRequest } from '../../worker/generation/run.ts';
+import { StepRunner } from '../../worker/generation/steps.ts';
 import type { Gpu } from '../../worker/gpu/device.ts';
 import type { SamplerParameters } from '../../worker/gpu/sampler.ts';
 import { createTokenizer, type Tokenizer } from '../../worker/text/index.ts';
+import type { Encoding } from '../conformance/checkpoints.ts';
+import type { Family } from '../conformance/families.ts';
 import { openEnvironment } from '../kernels/open.ts';
 import { PLAIN } from '../kernels/sampling.ts';
+import { LAYERS, model, modelOf, noGpuReason, noStoriesReason, shortOfGreedy, stories } from './model.ts';
 import { openStage } from './open.ts';
-import { stories, storiesReason } from './stories.ts';
 
-const reason = await storiesReason();
+const reason = await noGpuReason();
 
 const GREEDY: SamplerParameters = { ...PLAIN, temperature: 0 };
 /** What llama.cpp says in float32 to "Once upon a time". */
 const STORY =
   ', there was a little girl named Lily. She loved to play outside in the park. One day, she saw a big, red ball.';
 
+/** Checkpoints in which the parts of the memory weigh differently. */
+const VARIANTS: Readonly<Partial<Record<Encoding, Partial<Family>>>> = {
+  F32: {},
+  F16: { layers: 2, tied: false },
+  Q8_0: { layers: 2 },
+  Q4_0: { layers: 2, biases: true, architecture: 'qwen2' },
+  Q4_K_M: { layers: 3, tied: false, vocabularySize: 1003 },
+  Q6_K: { layers: 1, queryKeyNorm: true, architecture: 'qwen3' },
+};
+const SHAPES_BYTES = 1024;
+const ENCODINGS = Object.keys(VARIANTS) as Encoding[];
+
 describe.skipIf(reason !== '')(`the engine${reason}`, () => {
   let gpu: Gpu;
   let engine: Engine;
   let tokenizer: Tokenizer;
-  const open = async (options: { contextTokens?: number; sessions?: number } = {}) => {
-    const opened = await openStage(gpu, stories, { contextTokens: 256, sessions: 2, ...options });
+  const open = async (
+    options: { contextTokens?: number; sessions?: number } = {},
+    gguf: string | Uint8Array = model,
+  ) => {
+    const opened = await openStage(gpu, gguf, { contextTokens: 256, sessions: 2, ...options });
     engine = new Engine(opened.stage, opened.shape.contextTokens, opened.shape.slots);
     tokenizer = createTokenizer(opened.checkpoint.metadata);
     return opened;
@@ -51,12 +69,22 @@ describe.skipIf(reason !== '')(`the engine${reason}`, () => {
   afterEach(() => engine.close());
   afterAll(() => gpu.close());
 
-  it('writes the text that the reference writes', async () => {
+  it('says what exact arithmetic says', async () => {
     await open();
-    const { text, run } = await ask('Once upon a time', { maxTokens: 48 });
-    expect(text.startsWith(STORY)).toBe(true);
+    const { tokens, run } = await ask('Once upon a time', { maxTokens: 48 });
     expect(run.finish).toBe('max-tokens');
     expect(run.answerTokens).toBe(48);
+    const short = shortOfGreedy(encode('Once upon a time'), tokens);
+    expect(short).toHaveLength(48);
+    // float32 may choose otherwise only where two tokens are as good as equal; logits have a deviation of 2.5
+    expect(Math.max(...short)).toBeLessThan(1e-3);
+    expect(new Set(tokens).size).toBeGreaterThan(5);
+  });
+
+  it.skipIf(noStoriesReason !== '')(`writes the story that llama.cpp writes${noStoriesReason}`, async () => {
+    await open({}, stories);
+    const { text } = await ask('Once upon a time', { maxTokens: 48 });
+    expect(text.startsWith(STORY)).toBe(true);
   });
 
   it('gives two sessions that decode together the tokens that each gets alone', async () => {
@@ -81,6 +109,7 @@ describe.skipIf(reason !== '')(`the engine${reason}`, () => {
 
   it('stops where the caller says, and is ready for the next', async () => {
     await open();
+    const whole = await ask('Once upon a time', { conversation: 'whole' });
     let left = 5;
     const { tokens, run } = await ask('Once upon a time', { onToken: () => --left === 0 });
     expect(run.finish).toBe('ended');
@@ -98,7 +127,7 @@ describe.skipIf(reason !== '')(`the engine${reason}`, () => {
     });
     expect(stopped.run.finish).toBe('stopped');
     expect(stopped.run.answerTokens).toBeLessThanOrEqual(3 + 3);
-    expect((await ask('Once upon a time', { maxTokens: 48 })).text.startsWith(STORY)).toBe(true);
+    expect((await ask('Once upon a time')).tokens).toEqual(whole.tokens);
   });
 
   it('says when the context is full, before and while it answers', async () => {
@@ -144,8 +173,9 @@ describe.skipIf(reason !== '')(`the engine${reason}`, () => {
 
   it('ends every run with the reason when the GPU is lost, and what was said stays', async () => {
     await open();
+    const whole = await ask('Once upon a time', { conversation: 'whole' });
     const lost = await openEnvironment('driver', 'f32');
-    const { stage, shape } = await openStage(lost, stories, { contextTokens: 256 });
+    const { stage, shape } = await openStage(lost, model, { contextTokens: 256 });
     const other = new Engine(stage, shape.contextTokens, shape.slots);
     const said: number[] = [];
     const run = other.generate({
@@ -163,9 +193,9 @@ describe.skipIf(reason !== '')(`the engine${reason}`, () => {
     const rest = await ask('', {
       conversation: 'found',
       tokens: [...encode('Once upon a time'), ...said],
-      maxTokens: 48 - said.length,
+      maxTokens: 40 - said.length,
     });
-    expect(tokenizer.decode([...said, ...rest.tokens]).startsWith(STORY)).toBe(true);
+    expect([...said, ...rest.tokens]).toEqual(whole.tokens);
     other.close();
   });
 
@@ -209,7 +239,7 @@ describe.skipIf(reason !== '')(`the engine${reason}`, () => {
     await open();
     const pace = new Pace(false);
     const lost = await openEnvironment('driver', 'f32');
-    const { stage, shape } = await openStage(lost, stories, { contextTokens: 256 });
+    const { stage, shape } = await openStage(lost, model, { contextTokens: 256 });
     const other = new Engine(stage, shape.contextTokens, shape.slots, pace);
     const rows = pace.rows;
     const submit = lost.device.queue.submit.bind(lost.device.queue);
@@ -245,14 +275,75 @@ describe.skipIf(reason !== '')(`the engine${reason}`, () => {
     expect(other.tokens).not.toEqual(whole.tokens);
   });
 
-  it('allocates what the memory arithmetic says', async () => {
-    const before = gpu.ledger.takenBytes;
-    const { stage } = await open();
-    const taken = gpu.ledger.takenBytes - before;
-    expect(Math.abs(taken - stage.plan.totalBytes)).toBeLessThan(0.05 * stage.plan.totalBytes);
-    engine.close();
-    stage.free();
-    expect(gpu.ledger.takenBytes).toBe(before);
-    await open();
-  });
+  it.each(ENCODINGS)(
+    'asks the device for what the memory arithmetic says, one part in twenty: %s',
+    async (encoding) => {
+      const options = VARIANTS[encoding] ?? {};
+      const size = { hiddenSize: 512, heads: 8, kvHeads: 2, headSize: 64, feedForward: 768 };
+      const { device } = gpu;
+      const { stage: small } = await open();
+      engine.close();
+      small.free();
+      const bytes = modelOf(encoding, size, options);
+      const asked = countBuffers(device);
+      const before = gpu.ledger.takenBytes;
+      try {
+        const layers = options.layers ?? LAYERS;
+        const ranges = [
+          { firstLayer: 0, endLayer: layers, embedding: true, head: true },
+          { firstLayer: 0, endLayer: layers, embedding: true, head: false },
+          { firstLayer: layers - 1, endLayer: layers, embedding: false, head: true },
+        ];
+        for (const range of ranges) {
+          for (const contextTokens of [64, 300]) {
+            const opened = await openStage(gpu, bytes, { contextTokens, sessions: 2, slots: 3, range: () => range });
+            const { stage, shape } = opened;
+            const planned = stage.plan.totalBytes;
+            // all that a first prompt and a first answer take, too
+            const isWhole = range.head && range.embedding;
+            const steps = isWhole ? undefined : new StepRunner(stage);
+            await steps?.prepare(32, range.head ? 1 : 0);
+            if (isWhole) {
+              engine = new Engine(stage, shape.contextTokens, shape.slots);
+              await ask('', { tokens: Array.from({ length: 50 }, (_, i) => 3 + i), maxTokens: 4 });
+            }
+            expect(Math.abs(asked.bytes - planned) / planned, JSON.stringify({ range, contextTokens })).toBeLessThan(
+              0.05,
+            );
+            engine.close();
+            steps?.free();
+            stage.free();
+            // sizes of products, a few words each, stay as long as the device
+            expect(asked.bytes).toBeLessThan(SHAPES_BYTES);
+            expect(gpu.ledger.takenBytes).toBe(before);
+          }
+        }
+      } finally {
+        asked.stop();
+        await open();
+      }
+    },
+  );
 });
+
+/** Bytes of the buffers that the device made and that were not destroyed, whoever asked. */
+function countBuffers(device: GPUDevice) {
+  const create = device.createBuffer.bind(device);
+  const counted = { bytes: 0, stop };
+  device.createBuffer = (descriptor) => {
+    const buffer = create(descriptor);
+    const destroy = buffer.destroy.bind(buffer);
+    let lives = true;
+    counted.bytes += descriptor.size;
+    buffer.destroy = () => {
+      if (lives) counted.bytes -= descriptor.size;
+      lives = false;
+      return destroy();
+    };
+    return buffer;
+  };
+  function stop(): void {
+    device.createBuffer = create;
+  }
+  return counted;
+}

@@ -5,12 +5,11 @@ import type { Gpu } from '../../worker/gpu/device.ts';
 import { readResult } from '../../worker/gpu/sampler.ts';
 import { openEnvironment } from '../kernels/open.ts';
 import { PLAIN } from '../kernels/sampling.ts';
+import { LAYERS, model, noGpuReason } from './model.ts';
 import { openStage } from './open.ts';
-import { stories, storiesReason } from './stories.ts';
 
-const reason = await storiesReason();
+const reason = await noGpuReason();
 
-const LAYERS = 5;
 const SLOTS = 3;
 const DECODED = 10;
 const SAMPLER = { ...PLAIN, temperature: 0.8, repetitionPenalty: 1.1, seed: 5 };
@@ -32,7 +31,7 @@ describe.skipIf(reason !== '')(`stages that are sent rows${reason}`, () => {
 
   const seat = async (first: number, last: number, options: { sessions?: number; contextTokens?: number } = {}) => {
     const range = { firstLayer: first, endLayer: last, embedding: first === 0, head: last === LAYERS };
-    const { stage } = await openStage(gpu, stories, {
+    const { stage } = await openStage(gpu, model, {
       contextTokens: 128,
       sessions: SLOTS,
       slots: SLOTS,
@@ -78,7 +77,7 @@ describe.skipIf(reason !== '')(`stages that are sent rows${reason}`, () => {
     return said;
   };
   const alone = async (prompt: readonly number[]) => {
-    const { stage } = await openStage(gpu, stories, { contextTokens: 128 });
+    const { stage } = await openStage(gpu, model, { contextTokens: 128 });
     const engine = new Engine(stage, 128, 1);
     const said: number[] = [];
     const signal = new AbortController().signal;

@@ -7,14 +7,12 @@ import type { StepRow } from '../../worker/gpu/step.ts';
 import type { Stage } from '../../worker/models/stage.ts';
 import { openEnvironment } from '../kernels/open.ts';
 import { PLAIN } from '../kernels/sampling.ts';
+import { LAYERS, model, noGpuReason } from './model.ts';
 import { type OpenedStage, openStage } from './open.ts';
-import { stories, storiesReason } from './stories.ts';
 
-const reason = await storiesReason();
+const reason = await noGpuReason();
 
-/** "Once upon a time, there was a little girl" of stories260K. */
 const TOKENS = [1, 403, 407, 261, 378, 432, 383, 286, 261, 376, 399];
-const LAYERS = 5;
 const DECODED = 12;
 const CONTEXT_TOKENS = 128;
 const SAMPLER = { ...PLAIN, seed: 3 };
@@ -35,7 +33,7 @@ describe.skipIf(reason !== '')(`a model cut in stages that share no GPU memory${
     const seats: Seat[] = [];
     for (const [i, endLayer] of ends.entries()) {
       const range = { firstLayer: ends[i - 1] ?? 0, endLayer, embedding: i === 0, head: i === cuts.length };
-      seats.push(new Seat(await openStage(gpu, stories, { contextTokens: CONTEXT_TOKENS, range: () => range })));
+      seats.push(new Seat(await openStage(gpu, model, { contextTokens: CONTEXT_TOKENS, range: () => range })));
     }
     const pipeline = new Pipeline(seats);
     pipelines.push(pipeline);
