@@ -70,6 +70,7 @@ const RULES = {
       'dompurify',
       'idb-keyval',
       'valibot',
+      'qr',
       'workbox-window',
       'virtual:pwa-register',
     ],

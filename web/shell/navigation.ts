@@ -1,18 +1,30 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import type { Route } from '../state/route.ts';
 import { type IconName, icon } from '../ui/icons.ts';
+import { roomWords } from '../words/room.ts';
 import { shellWords } from '../words/shell.ts';
 
 const PLACES: readonly { readonly view: Route['view']; readonly icon: IconName; readonly words: string }[] = [
   { view: 'chat', icon: 'chat', words: shellWords.chat },
   { view: 'models', icon: 'models', words: shellWords.models },
+  { view: 'room', icon: 'room', words: shellWords.room },
   { view: 'settings', icon: 'settings', words: shellWords.settings },
 ];
 
-/** The same links for the side column and for a phone's tabs. */
-export function navigation(current: Route['view']): TemplateResult {
+/**
+ * The same links for the side column and for a phone's tabs.
+ * @param asking devices that wait to be let into the room
+ */
+export function navigation(current: Route['view'], asking: number): TemplateResult {
   return html`${PLACES.map(
     ({ view, icon: sign, words }) =>
-      html`<a href="#/${view}" aria-current=${view === current ? 'page' : nothing}>${icon(sign)}<span>${words}</span></a>`,
+      html`<a href="#/${view}" aria-current=${view === current ? 'page' : nothing}>
+        ${icon(sign)}<span>${words}</span>${view === 'room' && asking > 0 ? badge(asking) : nothing}
+      </a>`,
   )}`;
+}
+
+function badge(asking: number): TemplateResult {
+  return html`<span class="badge" aria-hidden="true">${asking}</span>
+    <span class="vh">, ${roomWords.askBadge(asking)}</span>`;
 }

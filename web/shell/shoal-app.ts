@@ -7,8 +7,10 @@ import { View } from '../ui/view.ts';
 import '../views/chat-view.ts';
 import '../views/first-view.ts';
 import '../views/models-view.ts';
+import '../views/room/room-view.ts';
 import '../views/settings-view.ts';
 import { chatWords } from '../words/chat.ts';
+import { roomWords } from '../words/room.ts';
 import { shellWords } from '../words/shell.ts';
 import './side-column.ts';
 import { navigation } from './navigation.ts';
@@ -22,10 +24,10 @@ export class ShoalApp extends View {
   #shownView: string | undefined;
 
   protected watched() {
-    const { router, settled, notice, updates, chats, device, models } = this.app;
+    const { router, settled, notice, updates, chats, device, models, room } = this.app;
     return [
       ...[router.route, settled, notice, updates.ready, chats.list, chats.trouble],
-      ...[device.failure, device.storage, models.loaded],
+      ...[device.failure, device.storage, models.loaded, room.view, room.removed],
     ];
   }
 
@@ -53,7 +55,8 @@ export class ShoalApp extends View {
       <a class="skip" href="#content" @click=${this.#skip}>${shellWords.skip}</a>
       <side-column .app=${this.app}></side-column>
       <div class="stage">${this.#lines()}${content}</div>
-      <nav class="tabs" aria-label=${shellWords.navigation}>${navigation(route.view)}</nav>
+      <nav class="tabs" aria-label=${shellWords.navigation}>${navigation(route.view, this.app.room.asking.length)}</nav>
+      <p class="vh" role="status">${this.app.room.asking.map(({ name }) => roomWords.asks(name)).join(' ')}</p>
       ${this.#dropHint()}
     </div>`;
   }
@@ -83,6 +86,8 @@ export class ShoalApp extends View {
         return html`<chat-view .app=${this.app} .conversation=${route.conversation}></chat-view>`;
       case 'models':
         return html`<models-view .app=${this.app}></models-view>`;
+      case 'room':
+        return html`<room-view .app=${this.app}></room-view>`;
       case 'settings':
         return html`<settings-view .app=${this.app} .section=${route.section}></settings-view>`;
       default:
@@ -93,18 +98,21 @@ export class ShoalApp extends View {
   #title(route: Route): string {
     if (route.view === 'start') return shellWords.app;
     if (route.view === 'models') return shellWords.title(shellWords.models);
+    if (route.view === 'room') return shellWords.title(shellWords.room);
     if (route.view === 'settings') return shellWords.title(shellWords.settings);
     return shellWords.title(this.app.chats.find(route.conversation)?.title || chatWords.newTitle);
   }
 
   #lines() {
-    const { notice, updates, device, chats } = this.app;
+    const { notice, updates, device, chats, room } = this.app;
     const failure = device.failure.value;
     const trouble = chats.trouble.value;
     const offered = updates.ready.value && !this.updateLater;
     // that nothing is kept at all is said where a conversation begins, and among the device's troubles
     const unkept = trouble === 'refused' ? undefined : trouble;
-    if (!failure && !notice.value && !offered && !unkept) return nothing;
+    // the page of the room says it itself
+    const removed = room.removed.value && this.#route().view !== 'room';
+    if (!failure && !notice.value && !offered && !unkept && !removed) return nothing;
     return html`<div class="news">
       ${failure ? calmLine('bad', `${shellWords.startFailed} ${failure.message}`) : nothing}
       ${
@@ -113,6 +121,15 @@ export class ShoalApp extends View {
               'bad',
               shellWords.notKept[unkept],
               unkept === 'full' ? html`<a class="btn" href="#/settings/storage">${shellWords.makeRoom}</a>` : nothing,
+            )
+          : nothing
+      }
+      ${
+        removed
+          ? calmLine(
+              'warn',
+              roomWords.removed,
+              button(shellWords.close, () => room.dismissRemoved(), { kind: 'bare' }),
             )
           : nothing
       }

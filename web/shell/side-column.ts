@@ -10,6 +10,7 @@ import { modelWords } from '../words/models.ts';
 import { shellWords } from '../words/shell.ts';
 import { conversationList } from './conversation-list.ts';
 import { navigation } from './navigation.ts';
+import { roomCard } from './room-card.ts';
 
 const LOGO_SIZE = 26;
 
@@ -19,8 +20,8 @@ export class SideColumn extends View {
   @property({ attribute: false }) app!: App;
 
   protected watched() {
-    const { router, chats, models } = this.app;
-    return [router.route, chats.list, models.loaded, models.loading];
+    const { router, chats, models, room } = this.app;
+    return [router.route, chats.list, models.loaded, models.loading, room.view];
   }
 
   protected override render() {
@@ -30,9 +31,9 @@ export class SideColumn extends View {
         <a class="brand" href="#/chat">${logo(LOGO_SIZE)}${shellWords.app}</a>
         ${iconButton('compose', shellWords.newConversation, () => this.app.router.go({ view: 'chat' }))}
       </div>
-      <nav class="nav" aria-label=${shellWords.navigation}>${navigation(view === 'start' ? 'chat' : view)}</nav>
+      <nav class="nav" aria-label=${shellWords.navigation}>${navigation(view === 'start' ? 'chat' : view, this.app.room.asking.length)}</nav>
       <div class="convs">${conversationList(this.app)}</div>
-      ${this.#card()}
+      ${this.#card()} ${roomCard(this.app)}
     </aside>`;
   }
 

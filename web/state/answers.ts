@@ -1,12 +1,14 @@
 import type { GenerateEvent, GenerateRequest, GenerateResult, WaysOn } from '../../worker/api.ts';
 import type { WorkerClient } from '../../worker/client.ts';
+import { answering } from './answering.ts';
 import { Cell, type Readable } from './cell.ts';
 import type { Chats } from './chats.ts';
 import { type Conversation, type Message, shownPath, turnsFor } from './conversation.ts';
 import { fromAny, type ShoalError } from './errors.ts';
-import { emptyLive, type Live, takeEvent } from './live-answer.ts';
+import { emptyLive, type Live, pastWith, takeEvent } from './live-answer.ts';
 import type { Models } from './models.ts';
 import type { PreferenceStore } from './preferences.ts';
+import type { RoomState } from './room.ts';
 import type { WakeLock } from './wake-lock.ts';
 
 /** How often the text so far is written down, so that a killed tab loses little. */
@@ -22,12 +24,21 @@ export class Answers {
   readonly #models: Models;
   readonly #preferences: PreferenceStore;
   readonly #wakeLock: WakeLock;
+  readonly #room: RoomState;
   #stopped = false;
 
-  constructor(worker: WorkerClient, chats: Chats, models: Models, preferences: PreferenceStore, wakeLock: WakeLock) {
+  constructor(
+    worker: WorkerClient,
+    chats: Chats,
+    models: Models,
+    room: RoomState,
+    preferences: PreferenceStore,
+    wakeLock: WakeLock,
+  ) {
     this.#worker = worker;
     this.#chats = chats;
     this.#models = models;
+    this.#room = room;
     this.#preferences = preferences;
     this.#wakeLock = wakeLock;
   }
@@ -84,6 +95,10 @@ export class Answers {
     this.#worker.forget(conversation).catch(() => undefined);
   }
 
+  get #answering() {
+    return answering({ models: this.#models, room: this.#room });
+  }
+
   #askAfter(conversation: Conversation, parent: string | undefined, text: string): Conversation {
     const question = newMessage('user', text, parent);
     const grown = this.#chats.add(conversation, question);
@@ -91,7 +106,7 @@ export class Answers {
   }
 
   #answerAfter(conversation: Conversation, question: string): Conversation {
-    const model = this.#models.loaded.value?.summary.name;
+    const model = this.#answering?.name;
     const answer = { ...newMessage('assistant', '', question), ...(model ? { model } : {}) };
     const grown = this.#chats.add(conversation, answer);
     void this.#run(grown.id, answer.id);
@@ -148,7 +163,7 @@ export class Answers {
       turns: turnsFor(conversation, message),
       ...(message.reasoning && !message.leavesOutReasoning ? { begunReasoning: message.reasoning } : {}),
       sampler: { ...preferences.sampler, seed },
-      maxTokens: this.#models.loaded.value?.contextTokens ?? preferences.contextTokens,
+      maxTokens: this.#answering?.contextTokens ?? preferences.contextTokens,
       stopStrings: [],
       whenFull: conversation.dropsOldest ? 'drop-oldest' : 'ask',
     };
@@ -200,6 +215,7 @@ export class Answers {
     this.#chats.patch(live.conversation, live.message, {
       text: live.text,
       ...reasoningOf(live),
+      ...roomPastOf(live),
       finish,
       ...(waysOn ? { waysOn } : {}),
       ...(live.notice ? { notice: live.notice } : {}),
@@ -216,6 +232,7 @@ export class Answers {
     this.#chats.patch(live.conversation, live.message, {
       text: live.text,
       ...reasoningOf(live),
+      ...roomPastOf(live),
       finish: stopped ? 'stopped' : 'failed',
       ...(stopped ? {} : { failure: failureOf(error), ...waysOf(error) }),
       ...(notice ? { notice } : {}),
@@ -239,6 +256,11 @@ function waysOf({ details }: ShoalError): { readonly waysOn?: WaysOn } {
 function reasoningOf(live: Live): Partial<Message> {
   if (live.reasoning === '') return {};
   return { reasoning: live.reasoning, reasoningMs: live.reasoningMs, reasoningTokens: live.reasoningTokens };
+}
+
+function roomPastOf(live: Live): Partial<Message> {
+  const roomPast = pastWith(live);
+  return roomPast.length === 0 ? {} : { roomPast };
 }
 
 function newMessage(role: Message['role'], text: string, parent: string | undefined): Message {

@@ -3,6 +3,7 @@
  * functions on plain data. Two windows may change one conversation at the same time: `merge` keeps what both did.
  */
 import type { ChatTurn, WaysOn } from '../../worker/api.ts';
+import type { RoomPast } from './room-lines.ts';
 
 export interface AnswerFigures {
   readonly answerTokens: number;
@@ -43,6 +44,8 @@ export interface Message {
   /** What the person should know of how it came about. */
   readonly notice?: string;
   readonly figures?: AnswerFigures;
+  /** What the room did about it while it was written, oldest first. */
+  readonly roomPast?: readonly RoomPast[];
 }
 
 export interface Conversation {

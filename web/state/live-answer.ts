@@ -1,6 +1,7 @@
 /** The answer that is being written, as it is shown: plain data and the step that an event makes of it. */
 import type { GenerateEvent, RoomLine } from '../../worker/api.ts';
 import type { Message } from './conversation.ts';
+import { pastOf, type RoomPast } from './room-lines.ts';
 
 export interface Live {
   readonly conversation: string;
@@ -11,8 +12,10 @@ export interface Live {
   readonly lost?: string;
   /** What the worker had to say about how it asks the model. */
   readonly notice?: string;
-  /** What the room does about it, said last. */
-  readonly room?: RoomLine;
+  /** What the room has said of it since it last went on; the last of them is how it stands. */
+  readonly room: readonly RoomLine[];
+  /** Troubles of the room that are over, oldest first. */
+  readonly roomPast: readonly RoomPast[];
   readonly text: string;
   readonly reasoning: string;
   /** Tokens of this answer so far. */
@@ -44,6 +47,8 @@ export function emptyLive(conversation: string, message: string, started: Messag
     tokens: 0,
     reasoningTokens: started?.reasoningTokens ?? 0,
     reasoningMs: started?.reasoningMs ?? 0,
+    room: [],
+    roomPast: started?.roomPast ?? [],
     askedAt: 0,
     marks: [],
   };
@@ -53,7 +58,7 @@ export function emptyLive(conversation: string, message: string, started: Messag
 export function takeEvent(live: Live, event: GenerateEvent, now: number): Live {
   if (event.kind === 'queued') return live;
   if (event.kind === 'notice') return { ...live, notice: event.message };
-  if (event.kind === 'room') return { ...live, room: event.line };
+  if (event.kind === 'room') return takeRoomLine(live, event.line);
   if (event.kind === 'prefill') {
     const { doneTokens, totalTokens } = event;
     return { ...live, phase: settled(live) ? live.phase : 'prefill', prefill: { doneTokens, totalTokens } };
@@ -83,6 +88,19 @@ export function takeEvent(live: Live, event: GenerateEvent, now: number): Live {
     ...(thinkingSince === undefined ? {} : { thinkingSince }),
     firstTokenMs: live.firstTokenMs ?? now - live.askedAt,
   };
+}
+
+/** A trouble that is over becomes history. */
+function takeRoomLine(live: Live, line: RoomLine): Live {
+  return line.kind === 'resumed'
+    ? { ...live, room: [], roomPast: pastWith(live) }
+    : { ...live, room: [...live.room, line] };
+}
+
+/** The troubles so far, with the one that is not over where there is one. */
+export function pastWith({ room, roomPast, text, reasoning }: Live): readonly RoomPast[] {
+  const past = pastOf(room, text !== '' || reasoning !== '');
+  return past === undefined ? roomPast : [...roomPast, past];
 }
 
 /** What comes late does not undo a stop or a loss. */

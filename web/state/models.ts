@@ -226,6 +226,11 @@ export class Models {
     this.#loading.set(undefined);
   }
 
+  /** The worker frees the model of this device when the room loads layers here. */
+  async readLoaded(): Promise<void> {
+    if (this.#loaded.value && !this.isLoading) this.#loaded.set(await this.#stillLoaded());
+  }
+
   async unload(): Promise<void> {
     await this.#worker.unload();
     this.#loaded.set(undefined);

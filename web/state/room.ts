@@ -4,6 +4,7 @@ import type { RoomWorker } from '../room/hand-over.ts';
 import type { JoinFailure } from '../room/join-failure.ts';
 import { type ConnectionView, RoomConnections } from '../room/room-connections.ts';
 import { Cell, type Readable } from './cell.ts';
+import { fromAny, type ShoalError } from './errors.ts';
 
 const SLOT = 'shoal-device-slot';
 
@@ -21,17 +22,28 @@ export interface Connecting {
   readonly connections: readonly ConnectionView[];
 }
 
+/** A model that is being laid over the room's devices, or could not be. */
+export interface Placing {
+  /** Which row of the models page it is. */
+  readonly row: string;
+  readonly name: string;
+  readonly failure?: ShoalError;
+}
+
 /** The room that this window is in, and its connections. */
 export class RoomState {
   readonly #view = new Cell<RoomView | undefined>(undefined);
   readonly #failure = new Cell<JoinFailure | undefined>(undefined);
   readonly #connecting = new Cell<Connecting | undefined>(undefined);
   readonly #removed = new Cell(false);
-  readonly #server = new Cell<ServerAddresses>({ origins: [] });
+  readonly #server = new Cell<ServerAddresses | undefined>(undefined);
+  readonly #placing = new Cell<Placing | undefined>(undefined);
   readonly #worker: WorkerClient;
   readonly #port: RoomWorker | undefined;
   #connections: RoomConnections | undefined;
   #directory = '';
+  /** What this window joined with, to try again. */
+  #joinedWith: { readonly invite: string; readonly name: string } | undefined;
 
   /** @param port the worker itself, which channels are transferred to; absent where a test plays the worker */
   constructor(worker: WorkerClient, port: RoomWorker | undefined) {
@@ -58,8 +70,29 @@ export class RoomState {
     return this.#removed;
   }
 
-  get server(): Readable<ServerAddresses> {
+  /** Undefined until the server was asked. */
+  get server(): Readable<ServerAddresses | undefined> {
     return this.#server;
+  }
+
+  get placing(): Readable<Placing | undefined> {
+    return this.#placing;
+  }
+
+  /** Who waits to be let in. */
+  get asking(): RoomView['asking'] {
+    return this.#view.value?.asking ?? [];
+  }
+
+  /** Whether another device can open an invite of this page, or this computer alone. */
+  get reach(): 'network' | 'this-computer' {
+    const [origin] = this.#server.value?.origins ?? [];
+    return origin === undefined && isLocal(location.hostname) ? 'this-computer' : 'network';
+  }
+
+  /** The person has read that the device was removed. */
+  dismissRemoved(): void {
+    this.#removed.set(false);
   }
 
   /** Goes back to the room that this window was in before it was reloaded; false where there was none. */
@@ -77,6 +110,19 @@ export class RoomState {
   /** @param invite a link, or any text with one in it */
   async join(invite: string, name: string): Promise<void> {
     this.follow(await this.#worker.joinRoom(invite, name), false);
+    this.#joinedWith = { invite, name };
+  }
+
+  /** Whether what this window joined with is known, so that it can try again. */
+  get canTryAgain(): boolean {
+    return this.#joinedWith !== undefined;
+  }
+
+  async joinAgain(): Promise<void> {
+    const before = this.#joinedWith;
+    if (!before) return;
+    await this.leave();
+    await this.join(before.invite, before.name);
   }
 
   async leave(): Promise<void> {
@@ -103,19 +149,36 @@ export class RoomState {
       : this.#worker.placeInRoom(source, contextTokens, byHand));
   }
 
+  /** As `place`, for a row of the models page: true when the devices have begun, else `placing` says why not. */
+  async use(row: string, name: string, source: () => Promise<ModelSource>, contextTokens: number): Promise<boolean> {
+    this.#placing.set({ row, name });
+    try {
+      await this.place(await source(), contextTokens);
+      this.#placing.set(undefined);
+      return true;
+    } catch (error) {
+      this.#placing.set({ row, name, failure: fromAny(error) });
+      return false;
+    }
+  }
+
   /** Addresses for other devices; read again when the room is shown. */
   async readServer(): Promise<void> {
     try {
       const answer = await fetch(new URL('signaling/server', document.baseURI));
-      if (answer.ok) this.#server.set((await answer.json()) as ServerAddresses);
+      if (answer.ok) {
+        this.#server.set((await answer.json()) as ServerAddresses);
+        return;
+      }
     } catch {
       // A server that only hosts files, or none that can be reached: the address of this page is all there is.
     }
+    this.#server.set({ origins: [] });
   }
 
   /** Where other devices open an invite: the page's own address unless only this computer can reach that. */
   inviteLink(code: string): string {
-    const [origin] = this.#server.value.origins;
+    const [origin] = this.#server.value?.origins ?? [];
     const url = new URL(document.baseURI);
     const base = origin !== undefined && isLocal(url.hostname) ? new URL(url.pathname, origin) : url;
     base.search = '';
@@ -130,6 +193,7 @@ export class RoomState {
     this.#view.set(view);
     const directory = view?.directory ?? '';
     if (directory === this.#directory) return;
+    this.#placing.set(undefined);
     this.#directory = directory;
     this.#connections?.leave();
     this.#connections = undefined;

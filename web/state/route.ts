@@ -4,13 +4,18 @@ export type Route =
   | { readonly view: 'start' }
   | { readonly view: 'chat'; readonly conversation?: string }
   | { readonly view: 'models' }
+  | { readonly view: 'room' }
   | { readonly view: 'settings'; readonly section?: string };
 
-/** `#/chat/ID`, `#/models`, `#/settings/SECTION`; anything else is the start. */
+/** What the address of an invite begins with; its code follows. */
+const JOIN = '#/join/';
+
+/** `#/chat/ID`, `#/models`, `#/room`, `#/settings/SECTION`; anything else is the start. */
 export function parseRoute(hash: string): Route {
   const [, view, rest] = hash.replace(/^#/, '').split('/');
   if (view === 'chat') return rest ? { view, conversation: decoded(rest) } : { view };
-  if (view === 'models') return { view };
+  if (view === 'models' || view === 'room') return { view };
+  if (view === 'join') return { view: 'room' };
   if (view === 'settings') return rest ? { view, section: decoded(rest) } : { view };
   return { view: 'start' };
 }
@@ -32,10 +37,13 @@ export function routeHash(route: Route): string {
 }
 
 export class Router {
-  readonly #route = new Cell<Route>(parseRoute(location.hash));
+  readonly #route = new Cell<Route>({ view: 'start' });
+  /** An invite that the page was opened with, as it stood in the address: in memory alone, until it is used. */
+  readonly invite = new Cell<string | undefined>(undefined);
 
   constructor() {
-    addEventListener('hashchange', () => this.#route.set(parseRoute(location.hash)));
+    this.#read();
+    addEventListener('hashchange', () => this.#read());
   }
 
   get route(): Readable<Route> {
@@ -48,5 +56,15 @@ export class Router {
       history.replaceState(null, '', routeHash(route));
       this.#route.set(route);
     }
+  }
+
+  /** An invite lets whoever has it ask to come in: it leaves the address bar, and with it the history, at once. */
+  #read(): void {
+    const { hash } = location;
+    if (hash.startsWith(JOIN)) {
+      history.replaceState(null, '', routeHash({ view: 'room' }));
+      this.invite.set(hash);
+    }
+    this.#route.set(parseRoute(hash));
   }
 }

@@ -6,6 +6,8 @@ export const DART = 'M6 0C4-3.5 0-4-6-2.5Q-3.6 0-6 2.5C0 4 4 3.5 6 0Z';
 const DART_FROM_TIP = 'c-2-3.5-6-4-12-2.5q2.4 2.5 0 5c6 1.5 10 1 12-2.5z';
 const CELL = 14;
 const HEIGHT = 8;
+/** Between two devices. */
+const GAP = 14;
 /** CSS pixels that a layer takes at most: a mark keeps its shape where there are few. */
 const WIDEST = 22;
 
@@ -42,6 +44,42 @@ export function scales(picture: ScalesPicture): TemplateResult {
   </svg>`;
 }
 
+/** Layers that lie together, on one device. */
+export interface ScalesPart {
+  readonly layers: number;
+  /** Full marks from the left. */
+  readonly full: number;
+  readonly now?: number;
+  /** What the rest looks like. */
+  readonly rest?: 'none' | 'hole';
+}
+
+/** A model's layers over several devices: a gap is the border between two. */
+export function scalesOver(parts: readonly ScalesPart[], label?: string): TemplateResult {
+  const layers = parts.reduce((sum, part) => sum + part.layers, 0);
+  const width = layers * CELL + Math.max(0, parts.length - 1) * GAP;
+  let x = 0;
+  const drawn = parts.map(({ layers: count, full, now, rest = 'none' }) => {
+    const at = x;
+    x += count * CELL + GAP;
+    const after = now === undefined ? full : Math.max(full, now + 1);
+    return svg`<g transform="translate(${at} 0)">${group('sc', 0, full)}${
+      now === undefined ? nothing : group('sc now', now, now + 1)
+    }${group(`sc ${rest}`, after, count)}</g>`;
+  });
+  return html`<svg
+    class="scales"
+    viewBox="0 0 ${Math.max(1, width)} ${HEIGHT}"
+    preserveAspectRatio="none"
+    role=${label ? 'img' : nothing}
+    aria-label=${label ?? nothing}
+    aria-hidden=${label ? nothing : 'true'}
+    style=${styleMap({ maxWidth: `${(width / CELL) * WIDEST}px` })}
+  >
+    ${drawn}
+  </svg>`;
+}
+
 /** The same in two staggered rows, as fish swim: for the large picture of a first visit. */
 export function school(layers: number, full: number, label: string): TemplateResult {
   const columns = Math.ceil(layers / 2);
@@ -73,6 +111,9 @@ function row(from: number, to: number): string {
   rows.set(key, path);
   return path;
 }
+
+/** One mark, beside a word for what happens now. */
+export const dart = html`<svg class="dart" viewBox="-6.5 -4.5 13 9" aria-hidden="true"><path d=${DART} /></svg>`;
 
 export function logo(size: number): TemplateResult {
   return html`<svg class="mark" width=${size} height=${size} viewBox="0 0 32 32" aria-hidden="true">

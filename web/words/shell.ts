@@ -4,6 +4,7 @@ export const shellWords = {
   navigation: 'Main',
   chat: 'Chat',
   models: 'Models',
+  room: 'Room',
   settings: 'Settings',
   skip: 'Skip to the content',
   newConversation: 'New conversation',

@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import { pastOf } from './room-lines.ts';
+
+describe('what is kept of a trouble', () => {
+  it('names who left and who computes since', () => {
+    expect(
+      pastOf(
+        [
+          { kind: 'suspected', device: 'Kitchen iPad' },
+          { kind: 'waiting', reason: 'loading' },
+          { kind: 'moved', devices: ['MacBook', 'ThinkPad'] },
+        ],
+        true,
+      ),
+    ).toEqual({ kind: 'moved', gone: 'Kitchen iPad', devices: ['MacBook', 'ThinkPad'] });
+  });
+
+  it('is a moment of silence when the same device goes on', () => {
+    const suspected = { kind: 'suspected', device: 'Kitchen iPad' } as const;
+    expect(pastOf([suspected], true)).toEqual({ kind: 'silent', device: 'Kitchen iPad' });
+    expect(pastOf([suspected, { kind: 'moved', devices: ['MacBook', 'Kitchen iPad'] }], true)).toEqual({
+      kind: 'silent',
+      device: 'Kitchen iPad',
+    });
+  });
+
+  it('is a pause when nobody had room for a while', () => {
+    expect(pastOf([{ kind: 'paused', missingBytes: 5e8 }], false)).toEqual({ kind: 'paused', missingBytes: 5e8 });
+  });
+
+  it('is nothing when an answer only waited for its turn or for loading', () => {
+    expect(pastOf([{ kind: 'waiting', reason: 'busy' }], true)).toBeUndefined();
+    const moved = { kind: 'moved', devices: ['MacBook'] } as const;
+    expect(pastOf([{ kind: 'waiting', reason: 'loading' }, moved], false)).toBeUndefined();
+    // a device that said goodbye was never suspected
+    expect(pastOf([{ kind: 'waiting', reason: 'loading' }, moved], true)).toEqual(moved);
+  });
+});

@@ -1,0 +1,72 @@
+import { html, nothing, type TemplateResult } from 'lit';
+import type { RoomDevice, RoomModelView, RoomView } from '../../../worker/api.ts';
+import { loadedBytes, roomMemory, type StagePart, stageParts } from '../../state/room-model.ts';
+import { bytesOf, count, roughBytes } from '../../ui/format.ts';
+import { icon } from '../../ui/icons.ts';
+import { state } from '../../ui/parts.ts';
+import { dart, scalesOver } from '../../ui/scales.ts';
+import { roomWords as words } from '../../words/room.ts';
+
+/** The model that the room runs: its layers as marks over the devices, and the same in words. */
+export function roomModelPanel(room: RoomView): TemplateResult {
+  const [model, ...others] = room.models;
+  return html`<section class="panel o1" aria-labelledby="room-model">
+    <div class="between">
+      <h2 id="room-model">${model?.name ?? words.modelTitle}</h2>
+      ${model ? stateOf(model) : nothing}
+    </div>
+    ${model ? picture(model, room.devices) : none(room)}
+    ${others.length ? html`<p class="note">${words.others(words.list(others.map(({ name }) => name)))}</p>` : nothing}
+  </section>`;
+}
+
+function none(room: RoomView): TemplateResult {
+  const { devices, freeBytes } = roomMemory(room);
+  return html`<p>${words.noModel} ${devices === 0 ? words.noModelNobody : words.noModelNote(roughBytes(freeBytes), devices)}</p>`;
+}
+
+function stateOf({ phase, answers }: RoomModelView): TemplateResult {
+  if (phase === 'interrupted') return state('warn', words.interruptedState);
+  if (phase === 'loading') return html`<span class="state now">${dart}${words.loadingState}</span>`;
+  return answers > 0 ? html`<span class="state now">${dart}${words.computing}</span>` : state('ok', words.readyState);
+}
+
+function picture(model: RoomModelView, devices: readonly RoomDevice[]): TemplateResult {
+  const parts = stageParts(model);
+  const { done, total } = loadedBytes(model);
+  return html`${scalesOver(parts)}
+    <ul class="stages">
+      ${parts.map((part) => stageLine(part, nameOf(part.stage.device, devices)))}
+    </ul>
+    <p class="note">
+      ${model.phase === 'loading' && total > 0 ? html`<b>${words.loadingAmount(bytesOf(done, total))}</b> ` : nothing}
+      ${model.phase === 'interrupted' ? `${words.interruptedNote} ` : nothing}
+      ${model.contextTokens > 0 ? `${words.context(count(model.contextTokens))}, ${words.oneMark}.` : nothing}
+    </p>
+    ${
+      model.phase === 'interrupted'
+        ? nothing
+        : html`<div class="row"><a class="btn" href="#/chat">${icon('chat')}${words.chat}</a></div>`
+    }`;
+}
+
+function stageLine({ stage, layers }: StagePart, name: string): TemplateResult {
+  const { first, last, phase, doneBytes, totalBytes } = stage;
+  const said =
+    phase === 'loading' && totalBytes > 0 ? words.stage.loading(bytesOf(doneBytes, totalBytes)) : saidOf(phase);
+  const tone = phase === 'loading' ? 'now' : phase === 'failed' || phase === 'away' ? 'warn' : '';
+  return html`<li>
+    <b>${name}</b>
+    <span class="note">${layers === 1 ? words.holdsOne(last) : words.holds(first + 1, last)}</span>
+    <span class="state ${tone}">${said}</span>
+  </li>`;
+}
+
+function saidOf(phase: StagePart['stage']['phase']): string {
+  return phase === 'loading' ? words.loadingState.toLowerCase() : words.stage[phase];
+}
+
+/** A device may have left since. */
+function nameOf(id: string, devices: readonly RoomDevice[]): string {
+  return devices.find(({ device }) => device === id)?.name ?? words.gone;
+}

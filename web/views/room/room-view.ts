@@ -1,0 +1,61 @@
+import { html, type nothing, type TemplateResult } from 'lit';
+import { customElement, property, state } from 'lit/decorators.js';
+import type { RoomView as Room } from '../../../worker/api.ts';
+import type { App } from '../../app.ts';
+import { View } from '../../ui/view.ts';
+import { roomWords as words } from '../../words/room.ts';
+import { inRoom } from './in-room.ts';
+import { joining } from './joining.ts';
+import './room-entry.ts';
+
+/** The room of this window: how to get into one, the way in, and what is there. */
+@customElement('room-view')
+export class RoomPage extends View {
+  @property({ attribute: false }) app!: App;
+  @state() private wantsAnother = false;
+
+  protected watched() {
+    const { room, router, device, models, preferences, settled } = this.app;
+    return [
+      ...[room.view, room.failure, room.connecting, room.removed, room.server, router.invite],
+      ...[device.report, models.loaded, preferences.all, settled],
+    ];
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    void this.app.room.readServer();
+  }
+
+  protected override render() {
+    const { title, content } = this.#page(this.app.room.view.value);
+    return html`<header class="top"><div class="grow"><div class="title" aria-hidden="true">${title}</div></div></header>
+      <main class="page roompage" id="content" tabindex="-1">${content}</main>`;
+  }
+
+  #page(room: Room | undefined): { readonly title: string; readonly content: TemplateResult | typeof nothing } {
+    const { invite } = this.app.router;
+    if (!this.app.settled.value)
+      return { title: words.room, content: html`<h1 class="vh" tabindex="-1">${words.room}</h1>` };
+    if (invite.value !== undefined || this.wantsAnother || room === undefined) {
+      const title = invite.value === undefined ? words.room : words.join;
+      const done = () => {
+        this.wantsAnother = false;
+      };
+      return { title, content: html`<room-entry .app=${this.app} @entered=${done}></room-entry>` };
+    }
+    if (room.phase !== 'in') {
+      const another = () => {
+        this.wantsAnother = true;
+      };
+      return { title: words.joining, content: joining(this.app, room, another) };
+    }
+    return { title: words.room, content: inRoom(this.app, room) };
+  }
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'room-view': RoomPage;
+  }
+}
