@@ -32,6 +32,8 @@ export interface ChatModel {
   readonly renderer: TemplateRenderer;
   /** By conversation. Outlives the engine, so that an answer goes on after the GPU was lost. */
   readonly lastAnswers: Map<string, LastAnswer>;
+  /** Tokens that this device has on its disk behind a prompt, where it drives a room. */
+  readonly saidBefore?: (conversation: string, prompt: readonly number[]) => Promise<readonly number[]>;
 }
 
 interface Prompt {
@@ -59,7 +61,11 @@ export async function answer(
   let prompt = await makePrompt(model, turns, onEvent, signal);
   const last = model.lastAnswers.get(request.conversation);
   const broken = { reasoning: request.begunReasoning ?? '', text: begun ?? '' };
-  const begunTokens = begun === undefined ? [] : continuedTokens(model, last, broken, prompt.opensReasoning);
+  const begunTokens =
+    begun === undefined
+      ? []
+      : ((await saidBefore(model, request, prompt, broken)) ??
+        continuedTokens(model, last, broken, prompt.opensReasoning));
   const ways = (begunAnswer: Begun, tokens: number) => whatMakesRoom(model, turns, begunAnswer, tokens, signal);
   let droppedTurns = 0;
   const taken = () => prompt.tokens.length + begunTokens.length;
@@ -96,6 +102,9 @@ export async function answer(
     reasoning += written(pieces, 'reasoning');
     model.lastAnswers.set(request.conversation, { model: model.key, reasoning, text, tokens: answerTokens });
   };
+  // the disk may know more than the page did when it went away
+  const unseen = beyond(broken, { text, reasoning });
+  if (unseen.length > 0) onEvent({ kind: 'text', pieces: unseen, tokens: 0 });
   let stoppedByText = false;
   const totalTokens = taken();
   onEvent({ kind: 'queued' });
@@ -107,6 +116,7 @@ export async function answer(
     maxTokens: Math.max(1, Math.min(request.maxTokens, engine.contextTokens - totalTokens)),
     signal,
     onPrefill: (doneTokens, reusedTokens) => onEvent({ kind: 'prefill', doneTokens, totalTokens, reusedTokens }),
+    onRoom: (line) => onEvent({ kind: 'room', line }),
     onToken: (sampled) => {
       const { pieces, stopped } = stream.push(sampled.token);
       if (!tokenizer.endTokens.has(sampled.token)) answerTokens.push(sampled.token);
@@ -135,6 +145,38 @@ export async function answer(
     usedTokens: totalTokens + run.answerTokens,
     contextTokens: engine.contextTokens,
   };
+}
+
+/** The answer's tokens as they are on the disk, where they are still those of what the page shows, or more. */
+async function saidBefore(
+  model: ChatModel,
+  { conversation, stopStrings }: GenerateRequest,
+  prompt: Prompt,
+  shown: Begun,
+): Promise<readonly number[] | undefined> {
+  const { tokenizer, lastAnswers } = model;
+  if (lastAnswers.has(conversation)) return undefined;
+  const said = (await model.saidBefore?.(conversation, prompt.tokens)) ?? [];
+  const tokens = said.filter((token) => !tokenizer.endTokens.has(token));
+  const stream = createAnswerStream(tokenizer, { stopStrings, startsInReasoning: prompt.opensReasoning });
+  const pieces = tokens.flatMap((token) => stream.push(token).pieces);
+  const text = written(pieces, 'answer');
+  const reasoning = written(pieces, 'reasoning');
+  const isIt = tokens.length > 0 && text.startsWith(shown.text) && reasoning.startsWith(shown.reasoning);
+  return isIt ? tokens : undefined;
+}
+
+/** What `said` has behind `shown`. */
+function beyond(shown: Begun, said: Begun): TextPiece[] {
+  const pieces: TextPiece[] = [];
+  for (const [kind, key] of [
+    ['reasoning', 'reasoning'],
+    ['answer', 'text'],
+  ] as const) {
+    const more = said[key].startsWith(shown[key]) ? said[key].slice(shown[key].length) : '';
+    if (more !== '') pieces.push({ kind, text: more });
+  }
+  return pieces;
 }
 
 /** Tries out what would make room for more of an answer that fills the context. */

@@ -226,6 +226,7 @@ export class TestDevice {
   ) {
     const said: number[] = [];
     this.#engine ??= new RoomEngine({
+      device: this.id,
       model: MODEL,
       contextTokens: CONTEXT_TOKENS,
       endTokens: [],

@@ -26,6 +26,7 @@ interface Running {
 /** A model that the room runs, to be asked as the engine of this device is. */
 export class RoomEngine {
   readonly contextTokens: number;
+  readonly #device: DeviceId;
   readonly #model: ModelKey;
   readonly #endTokens: readonly number[];
   readonly #feed: (input: Input<Rows>) => void;
@@ -33,12 +34,15 @@ export class RoomEngine {
   readonly #running = new Map<SessionId, Running>();
 
   constructor(options: {
+    /** This one, which drives. */
+    readonly device: DeviceId;
     readonly model: ModelKey;
     readonly contextTokens: number;
     readonly endTokens: Iterable<number>;
     readonly feed: (input: Input<Rows>) => void;
     readonly nameOf: (device: DeviceId) => string;
   }) {
+    this.#device = options.device;
     this.#model = options.model;
     this.contextTokens = options.contextTokens;
     this.#endTokens = [...options.endTokens];
@@ -58,7 +62,7 @@ export class RoomEngine {
         { contextFull: true, neededTokens: tokens.length, contextTokens: this.contextTokens },
       );
     }
-    const session = await sessionOf(request.conversation);
+    const session = await sessionOf(request.conversation, this.#device);
     const sampler: RoomSampler = {
       ...request.sampler,
       promptTokens: tokens.length - (request.generatedTokens ?? 0),
@@ -97,7 +101,7 @@ export class RoomEngine {
 
   /** Frees what the room's devices keep of a conversation. */
   async forget(conversation: string): Promise<void> {
-    this.#feed({ kind: 'forget', session: await sessionOf(conversation) });
+    this.#feed({ kind: 'forget', session: await sessionOf(conversation, this.#device) });
   }
 
   receive(event: SessionEvent): void {

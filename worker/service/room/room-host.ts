@@ -161,8 +161,9 @@ export class RoomHost {
   }
 }
 
-/** A conversation's session: the same after a reload. */
-export async function sessionOf(conversation: string): Promise<SessionId> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(`shoal session ${conversation}`));
+/** A conversation's session on a device that drives it: the same after a reload, another on another device. */
+export async function sessionOf(conversation: string, device: DeviceId): Promise<SessionId> {
+  const text = new TextEncoder().encode(`shoal session ${device} ${conversation}`);
+  const digest = await crypto.subtle.digest('SHA-256', text);
   return [...new Uint8Array(digest, 0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

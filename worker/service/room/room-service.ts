@@ -28,6 +28,7 @@ import { modelName, servedName } from '../model-name.ts';
 import { modelKey, readModelKey, roomModel } from './model-key.ts';
 import { Room } from './room.ts';
 import { RoomEngine } from './room-engine.ts';
+import { sessionOf } from './room-host.ts';
 import { RoomModels } from './room-models.ts';
 import { RoomStages } from './room-stages.ts';
 import { bestPlacement, roomView } from './room-view.ts';
@@ -55,7 +56,8 @@ export interface RoomServiceOptions {
 export type LayersByHand = readonly { readonly device: DeviceId; readonly layers: number }[];
 
 /** What answers conversations by the room: as a loaded model does by this device. */
-export type RoomChat = Pick<ChatModel, 'key' | 'engine' | 'tokenizer' | 'template'>;
+export type RoomChat = Pick<ChatModel, 'key' | 'engine' | 'tokenizer' | 'template'> &
+  Required<Pick<ChatModel, 'saidBefore'>>;
 
 /** The room that this window is in. */
 export class RoomService implements RoomApi {
@@ -158,14 +160,20 @@ export class RoomService implements RoomApi {
     const { opened, contextTokens } = await current.models.read(model, signal);
     const { metadata } = opened.checkpoint;
     const tokenizer: Tokenizer = createTokenizer(metadata);
+    const device = current.key.device;
     const engine = new RoomEngine({
+      device,
       model,
       contextTokens,
       endTokens: tokenizer.endTokens,
       feed: (input) => host.feed(input),
-      nameOf: (device) => current.room.members?.membership.member(device)?.name ?? 'A device that left',
+      nameOf: (each) => current.room.members?.membership.member(each)?.name ?? 'A device that left',
     });
-    const chat: RoomChat = { key: model, engine, tokenizer, template: chatTemplate(metadata) };
+    const saidBefore = async (conversation: string, prompt: readonly number[]) => {
+      const tokens = current.store?.tokens(await sessionOf(conversation, device), model) ?? [];
+      return prompt.every((token, i) => tokens[i] === token) ? tokens.slice(prompt.length) : [];
+    };
+    const chat: RoomChat = { key: model, engine, tokenizer, template: chatTemplate(metadata), saidBefore };
     current.engines.set(model, engine);
     current.chats.set(model, chat);
     return chat;
@@ -205,8 +213,10 @@ export class RoomService implements RoomApi {
     const storage = report.f16 && settings().storage === 'auto' ? 'f16' : 'f32';
     const current: Current = {
       names,
+      key,
       name,
       slot: device.slot,
+      store: undefined,
       models,
       over: new AbortController(),
       engines: new Map(),
@@ -247,13 +257,15 @@ export class RoomService implements RoomApi {
             feed,
             onTrouble,
           }),
-        store: (feed) =>
-          new SessionStore({
+        store: (feed) => {
+          current.store = new SessionStore({
             records: this.#sessions,
             prefix: `${key.device}:`,
             stored: (session, ticket) => feed({ kind: 'stored', session, ticket }),
             failed: onTrouble,
-          }),
+          });
+          return current.store;
+        },
         now: () => performance.now(),
         random: Math.random,
         post: (message) => port.postMessage({ room: message }),
@@ -377,6 +389,8 @@ export class RoomService implements RoomApi {
 
 interface Current {
   readonly names: RoomNames;
+  readonly key: DeviceKey;
+  store: SessionStore | undefined;
   readonly name: string;
   readonly slot: number | undefined;
   readonly models: RoomModels;

@@ -303,7 +303,11 @@ export class Room {
 
   #failed(address: string, { reason, by }: ProofFailure): void {
     this.#host?.unreachable(address);
-    if (this.#members !== undefined && !(reason === 'removed' && by === 'peer')) return;
+    if (this.#members !== undefined) {
+      // a member signed that; one alone among others may be wrong
+      if (reason === 'removed' && by === 'peer' && this.links.open.length === 0) this.#parts.onRemoved();
+      return;
+    }
     if (reason === 'removed' || reason === 'old-invite' || reason === 'version' || reason === 'unknown') {
       this.#refused = reason;
     }

@@ -1,5 +1,5 @@
 import type { Effect, SessionHead, StoredSession } from '../../mesh/room/io.ts';
-import type { SessionId } from '../../mesh/types.ts';
+import type { ModelKey, SessionId } from '../../mesh/types.ts';
 
 type StoreEffect = Extract<Effect<never>, { kind: 'store' }>;
 
@@ -52,12 +52,10 @@ export class SessionStore {
     return sessions.map(({ head, tokens }) => ({ head: { ...head, answering: false }, tokens }));
   }
 
-  tokens(session: SessionId): readonly number[] | undefined {
-    return this.#kept.get(session)?.tokens;
-  }
-
-  model(session: SessionId): string | undefined {
-    return this.#kept.get(session)?.head.model;
+  /** Undefined where the session ran on another model. */
+  tokens(session: SessionId, model: ModelKey): readonly number[] | undefined {
+    const kept = this.#kept.get(session);
+    return kept?.head.model === model ? kept.tokens : undefined;
   }
 
   store({ head, from, tokens, ticket }: StoreEffect): void {
