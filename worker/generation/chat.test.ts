@@ -174,3 +174,36 @@ describe('turns that fill the context', () => {
     await expect(failed).rejects.toThrow(/This answer with its question takes 411 tokens/);
   });
 });
+
+describe('an answer that goes on after the page went away', () => {
+  const shown = (events: readonly GenerateEvent[]) =>
+    events.flatMap((event) => (event.kind === 'text' ? event.pieces.map(({ text }) => text) : [])).join('');
+  const onDisk = (said: string) => {
+    const { chat, asked } = model(' and on<end>');
+    const prompts: number[][] = [];
+    const saidBefore = async (_: string, prompt: readonly number[]) => {
+      prompts.push([...prompt]);
+      return [...tokenizer.encode(said, { addSpecial: false, parseSpecial: true })];
+    };
+    return { chat: { ...chat, saidBefore }, asked, prompts };
+  };
+
+  it('goes on from the tokens on the disk, and shows what the page had not kept', async () => {
+    const { chat, asked, prompts } = onDisk('it was a long day');
+    const events: GenerateEvent[] = [];
+    const turns = [user(3), assistant('it was a')];
+    const request = { id: '1', conversation: 'c', turns, maxTokens: 20, stopStrings: [], whenFull: 'ask' as const };
+    const sampler = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1 };
+    const penalties = { frequencyPenalty: 0, presencePenalty: 0, seed: 1 };
+    await answer(chat, { ...request, sampler: { ...sampler, ...penalties } }, (event) => events.push(event), signal);
+    expect(shown(events)).toBe(' long day and on');
+    expect(asked[0]?.generatedTokens).toBe('it was a long day'.length);
+    expect(tokenizer.decode(prompts[0] ?? [])).toBe('uuu\n');
+  });
+
+  it('leaves the disk aside where the answer is another one', async () => {
+    const { chat, asked } = onDisk('something else');
+    await ask(chat, [user(3), assistant('it was a')]);
+    expect(asked[0]?.generatedTokens).toBe('it was a'.length);
+  });
+});
