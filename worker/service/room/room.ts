@@ -74,6 +74,7 @@ export class Room {
   #asking = false;
   #refused: RoomRefusal | undefined;
   #closed = false;
+  #visible = true;
   /** Placements whose model's header is being read. */
   readonly #held = new Set<string>();
   readonly #over = new AbortController();
@@ -224,6 +225,7 @@ export class Room {
 
   #membersChanged(): void {
     if (this.#members === undefined) return;
+    this.links.rosterChanged();
     if (this.#members.isMember(this.#parts.key.device)) this.#parts.onMembers();
     else this.#parts.onRemoved();
   }
@@ -326,11 +328,12 @@ export class Room {
     if (stops && hidden) this.#host?.feed({ kind: 'leave' });
     this.links.quiet = stops && hidden;
     if (stops && !hidden) this.#host?.feed({ kind: 'return' });
-    this.#presence(!hidden);
+    this.#visible = !hidden;
+    this.#presence();
   }
 
-  #presence(visible = true): void {
-    this.#host?.feed({ kind: 'presence', visible, wakeLock: false });
+  #presence(): void {
+    this.#host?.feed({ kind: 'presence', visible: this.#visible, wakeLock: false });
   }
 
   #tick(): void {
