@@ -3,19 +3,24 @@ import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { LlamaReference } from '../reference/llama.ts';
 import { cachedF32Twin } from '../reference/to-f32.ts';
+import { ensureSmollm2 } from '../setup/smollm2.ts';
 
 const folder = process.env.SHOAL_TEST_MODELS;
 const stories = path.join(folder ?? '', 'stories260K.f32.gguf');
-const smol = path.join(folder ?? '', 'SmolLM2-135M-Instruct.Q4_1.gguf');
+const noStories = existsSync(stories)
+  ? ''
+  : ` (skipped: SHOAL_TEST_MODELS names no folder with ${path.basename(stories)})`;
+const smol = await ensureSmollm2();
+const noSmol = 'skipped' in smol ? ` (skipped: ${smol.skipped})` : '';
 const started = await LlamaReference.start();
-const reason = 'skipped' in started ? started.skipped : !existsSync(stories) ? 'SHOAL_TEST_MODELS is not set' : '';
+const reason = 'skipped' in started ? started.skipped : '';
 const REAL_MODEL_TIMEOUT_MS = 240_000;
 
 describe.skipIf(reason !== '')(`llama.cpp as the reference${reason && ` (skipped: ${reason})`}`, () => {
   const reference = started as LlamaReference;
   afterAll(() => reference.close());
 
-  it('tells the story that stories260K is known for', async () => {
+  it.skipIf(noStories !== '')(`tells the story that stories260K is known for${noStories}`, async () => {
     await reference.open(stories);
     const tokens = await reference.greedy(await reference.tokenize('Once upon a time'), 60);
     expect(await reference.detokenize(tokens)).toMatch(
@@ -23,20 +28,23 @@ describe.skipIf(reason !== '')(`llama.cpp as the reference${reason && ` (skipped
     );
   });
 
-  it('gives logits at every position whose largest is the greedy token', async () => {
-    await reference.open(stories);
-    const prompt = await reference.tokenize('Once upon a time');
-    const greedy = await reference.greedy(prompt, 24);
-    const logits = await reference.logits([...prompt, ...greedy.slice(0, -1)]);
-    const best = logits.map((row) => row.indexOf(Math.max(...row)));
-    expect(logits.every((row) => row.length === 512)).toBe(true);
-    expect(best.slice(prompt.length - 1)).toEqual(greedy);
-  });
-
-  it.skipIf(!existsSync(smol))(
-    'answers as exact arithmetic does on the F32 twin of SmolLM2',
+  it.skipIf(noStories !== '')(
+    `gives logits whose largest is the greedy token, at every position${noStories}`,
     async () => {
-      await reference.open(await cachedF32Twin(smol));
+      await reference.open(stories);
+      const prompt = await reference.tokenize('Once upon a time');
+      const greedy = await reference.greedy(prompt, 24);
+      const logits = await reference.logits([...prompt, ...greedy.slice(0, -1)]);
+      const best = logits.map((row) => row.indexOf(Math.max(...row)));
+      expect(logits.every((row) => row.length === 512)).toBe(true);
+      expect(best.slice(prompt.length - 1)).toEqual(greedy);
+    },
+  );
+
+  it.skipIf(noSmol !== '')(
+    `answers as exact arithmetic does on the F32 twin of SmolLM2${noSmol}`,
+    async () => {
+      await reference.open(await cachedF32Twin('file' in smol ? smol.file : ''));
       const answers: Record<string, string> = {
         'The capital of France is': ' Paris.\n\nThe answer is: 2018-01-22 12:12:53.',
         '<|im_start|>user\nName three colors of the rainbow.<|im_end|>\n<|im_start|>assistant\n':

@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs';
-import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { LlamaReference } from '../reference/llama.ts';
 import { cachedF32Twin } from '../reference/to-f32.ts';
+import { ensureSmollm2 } from '../setup/smollm2.ts';
 import { failuresOf, TOLERANCES } from './compare.ts';
 import { conform, SHORT_STEPS, scoreReference } from './conform.ts';
 import { textSequences } from './sequences.ts';
@@ -15,10 +14,9 @@ const PROMPTS = [
 ];
 const ANSWER_TOKENS = 64;
 
-const model = path.join(process.env.SHOAL_TEST_MODELS ?? '', 'SmolLM2-135M-Instruct.Q4_1.gguf');
-const present = process.env.SHOAL_TEST_MODELS !== undefined && existsSync(model);
-const absent = { skipped: 'SHOAL_TEST_MODELS names no folder with SmolLM2' };
-const shoal = present ? await Shoal.start() : absent;
+const found = await ensureSmollm2();
+const model = 'skipped' in found ? '' : found.file;
+const shoal = 'skipped' in found ? found : await Shoal.start();
 const reference = 'skipped' in shoal ? shoal : await LlamaReference.start();
 const reason = 'skipped' in reference ? ` (skipped: ${reference.skipped})` : '';
 

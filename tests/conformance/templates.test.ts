@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -8,6 +7,7 @@ import { chatTemplate, encodePrompt, specialText } from '../../worker/text/chat.
 import { createTemplateRenderer, type TemplateRenderer } from '../../worker/text/template.ts';
 import { createTokenizer } from '../../worker/text/tokenizer.ts';
 import type { ChatTurn } from '../../worker/text/types.ts';
+import { ensureSmollm2 } from '../setup/smollm2.ts';
 import { buildTemplateWorker } from '../setup/template-worker.ts';
 import { metadataOf } from './gguf-metadata.ts';
 import { ensureLlamaModels } from './llama-sources.ts';
@@ -28,7 +28,7 @@ const NOT_RENDERED = new Set(['ByteDance-Seed-OSS.jinja', 'tencent-Hy3.jinja']);
 
 const models = await ensureLlamaModels();
 const folder = 'dir' in models ? path.join(models.dir, 'templates') : '';
-const smolLm2 = path.join(process.env.SHOAL_TEST_MODELS ?? '', 'SmolLM2-135M-Instruct.Q4_1.gguf');
+const smolLm2 = await ensureSmollm2();
 
 let renderer: TemplateRenderer;
 beforeAll(async () => {
@@ -78,10 +78,10 @@ describe.skipIf('skipped' in models)(`real chat templates${'skipped' in models ?
   });
 });
 
-const hasSmolLm2 = existsSync(smolLm2);
-describe.skipIf(!hasSmolLm2)(`SmolLM2${hasSmolLm2 ? '' : ' (SHOAL_TEST_MODELS has no such file)'}`, () => {
+const noSmolLm2 = 'skipped' in smolLm2 ? ` (skipped: ${smolLm2.skipped})` : '';
+describe.skipIf(noSmolLm2 !== '')(`SmolLM2${noSmolLm2}`, () => {
   test('a question becomes the tokens that the model was trained on', async () => {
-    const metadata = await metadataOf(smolLm2);
+    const metadata = await metadataOf('file' in smolLm2 ? smolLm2.file : '');
     const tokenizer = createTokenizer(metadata);
     const prompt = await renderer.renderChat(chatTemplate(metadata) ?? '', CHATS[0]?.[1] ?? [], {
       bosToken: specialText(tokenizer, tokenizer.bosToken),

@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { modelWords } from '../../web/words/models.ts';
+import { ensureSmollm2, SMOLLM2 } from '../setup/smollm2.ts';
 import { countingModel } from './fixtures/counting-model.ts';
 import { rangeRequests } from './fixtures/hub-requests.ts';
-import { SMOLLM2, STORIES, STORY_BEGINS, storyModel, testModelFile } from './fixtures/story-model.ts';
+import { STORIES, STORY_BEGINS, storyModel, testModelFile } from './fixtures/story-model.ts';
 import { expect, test } from './fixtures/test.ts';
 
 const SMALL = countingModel({ name: 'Small count', last: 20 });
@@ -105,16 +106,11 @@ test(`the greedy story is the exact reference’s, word for word${noStories && `
   expect(story.slice(0, STORY_BEGINS.length)).toBe(STORY_BEGINS);
 });
 
-const smollm2 = testModelFile(SMOLLM2);
-const noSmollm2 = smollm2 === undefined ? `SHOAL_TEST_MODELS names no folder with ${SMOLLM2}` : '';
-
-test(`SmolLM2 answers as the exact reference does${noSmollm2 && ` (skipped: ${noSmollm2})`}`, async ({
-  serveApp,
-  shoal,
-}) => {
-  test.skip(noSmollm2 !== '', noSmollm2);
+test('SmolLM2 answers as the exact reference does', async ({ serveApp, shoal }) => {
   test.slow();
-  const app = shoal(await serveApp({ [SMOLLM2]: smollm2 ?? '' }));
+  const smollm2 = await ensureSmollm2();
+  test.skip('skipped' in smollm2, 'skipped' in smollm2 ? smollm2.skipped : '');
+  const app = shoal(await serveApp({ [SMOLLM2]: 'file' in smollm2 ? smollm2.file : '' }));
   await app.open();
   await app.answerGreedily();
   await app.loadFromServer(SMOLLM2);
