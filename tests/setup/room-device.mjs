@@ -3,7 +3,7 @@ import { chromium as playwright } from '@playwright/test';
 
 const OPEN_TIMEOUT_MS = 120_000;
 const JOIN_TIMEOUT_MS = 60_000;
-const READY_TIMEOUT_MS = 180_000;
+const READY_TIMEOUT_MS = 90_000;
 const POLL_MS = 50;
 /** The likeliest token always: an answer is a function of what was asked. */
 const GREEDY = {
@@ -224,6 +224,37 @@ export class RoomDevice {
       return fits(model);
     });
     return /** @type {RoomModelView} */ (view.models[0]);
+  }
+
+  /**
+   * @param {string} device
+   * @param {boolean} allow
+   */
+  async answerAsking(device, allow) {
+    await this.page.evaluate(
+      ([who, yes]) => /** @type {any} */ (globalThis).shoalTest.app.room.answerAsking(who, yes),
+      /** @type {const} */ ([device, allow]),
+    );
+  }
+
+  /** @param {boolean} askFirst */
+  async setAskFirst(askFirst) {
+    await this.page.evaluate((ask) => /** @type {any} */ (globalThis).shoalTest.app.room.setAskFirst(ask), askFirst);
+  }
+
+  /** @param {string} device */
+  async removeDevice(device) {
+    await this.page.evaluate((who) => /** @type {any} */ (globalThis).shoalTest.app.room.remove(who), device);
+  }
+
+  /** For good. */
+  async leaveRoom() {
+    await this.page.evaluate(() => /** @type {any} */ (globalThis).shoalTest.app.room.leave());
+  }
+
+  /** Whether another member took it out. @returns {Promise<boolean>} */
+  async wasRemoved() {
+    return this.page.evaluate(() => /** @type {any} */ (globalThis).shoalTest.app.room.removed.value);
   }
 
   // ---------- answers ----------

@@ -73,6 +73,8 @@ export class Room {
   #membersTickMs = 0;
   #asking = false;
   #refused: RoomRefusal | undefined;
+  /** Somebody said no, or nobody answered: it asks nobody else by itself, also not those who came in later. */
+  #isTurnedAway = false;
   #closed = false;
   #visible = true;
   /** Placements whose model's header is being read. */
@@ -206,6 +208,7 @@ export class Room {
       case 'denied':
         this.#asking = false;
         this.#refused = message.reason;
+        this.#isTurnedAway = message.reason !== 'busy';
         this.links.disconnect(device);
         return;
       case 'roster':
@@ -249,7 +252,8 @@ export class Room {
 
   #opened(link: Link<WireMessage>): LinkHandlers<WireMessage> {
     const { device, proved } = link;
-    if (this.#members === undefined) link.sendControl({ kind: 'ask', name: this.#parts.name });
+    if (this.#isTurnedAway) queueMicrotask(() => this.links.disconnect(device));
+    else if (this.#members === undefined) link.sendControl({ kind: 'ask', name: this.#parts.name });
     else this.#members.linked(device, proved.peer.publicKey, proved.learned);
     return {
       control: (message) => this.#control(device, message),
@@ -317,6 +321,7 @@ export class Room {
 
   /** Whom of the listed to call: few links are enough above a full mesh, where gossip says whom else. */
   #choose(addresses: readonly string[]): readonly string[] {
+    if (this.#isTurnedAway) return [];
     if (this.#members === undefined) return addresses.slice(0, CALLS_OF_A_NEWCOMER);
     return addresses.slice(0, Math.max(0, FULL_MESH_DEVICES - this.links.open.length));
   }
