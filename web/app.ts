@@ -59,6 +59,7 @@ export class App {
     document.addEventListener('visibilitychange', () => {
       if (isOnScreen()) resumption.woke();
     });
+    this.room.failure.subscribe(() => void this.#catchUp());
     this.models.repaired.subscribe(() => this.#onRepaired(this.models.repaired.value));
     this.preferences.onOtherWindow = (before) => void this.#followOtherWindow(before);
   }
@@ -88,7 +89,12 @@ export class App {
 
   /** Nothing is kept and nothing was said yet. */
   get isFirstVisit(): boolean {
-    return this.device.keptFiles.length === 0 && this.chats.list.value.length === 0 && !this.models.loaded.value;
+    return (
+      this.device.keptFiles.length === 0 &&
+      this.chats.list.value.length === 0 &&
+      !this.models.loaded.value &&
+      !this.room.view.value
+    );
   }
 
   openFile(file: File): void {
@@ -123,6 +129,17 @@ export class App {
     // a device that sleeps takes its layers with it
     this.#wakeLock.hold('room');
     void this.models.readLoaded();
+  }
+
+  /** Other devices of the room have a newer version: it is taken as soon as no answer runs. */
+  async #catchUp(): Promise<void> {
+    if (this.room.failure.value?.behind !== 'us' || !(await this.updates.look())) return;
+    if (!this.answers.live.value) return this.updates.use();
+    const stop = this.answers.live.subscribe(() => {
+      if (this.answers.live.value) return;
+      stop();
+      this.updates.use();
+    });
   }
 
   /** The server may be fetching the starter already: once it is there, its folder has it. */

@@ -7,6 +7,8 @@ export interface JoinFailure {
   readonly stage: JoinStage;
   /** Of the other device, where one was tried. */
   readonly address?: string;
+  /** With `version`: which side needs the newer app. */
+  readonly behind?: 'us' | 'peer';
   /** What happened and what to do, for a person. */
   readonly message: string;
 }
@@ -44,9 +46,19 @@ export function candidatesFailure(address: string, relayed: boolean): JoinFailur
 export function proofFailure(address: string, { reason, by, behind }: ProofFailure): JoinFailure {
   const stage = reason === 'version' ? 'version' : 'proof';
   if (behind === 'us')
-    return { stage, address, message: 'This device has an older version of Shoal. Reload the page to update it.' };
+    return {
+      stage,
+      address,
+      behind,
+      message: 'This device has an older version of Shoal. It updates itself; reload the page if it does not.',
+    };
   if (behind === 'peer')
-    return { stage, address, message: 'The other device has an older version of Shoal. Reload its page to update it.' };
+    return {
+      stage,
+      address,
+      behind,
+      message: 'The other device has an older version of Shoal. Reload its page to update it.',
+    };
   if (reason === 'removed' && by === 'us')
     return { stage, address, message: 'A device that was removed from this room tried to come back; it was refused.' };
   if (reason === 'old-invite' && by === 'us')

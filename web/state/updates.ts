@@ -22,6 +22,14 @@ export class Updates {
     }
   }
 
+  /** Asks the server for a newer version now; true when one waits. */
+  async look(): Promise<boolean> {
+    await this.#registration?.update().catch(() => undefined);
+    const { installing } = this.#registration ?? {};
+    if (installing) await settled(installing);
+    return this.#registration?.waiting != null;
+  }
+
   use(): void {
     const waiting = this.#registration?.waiting;
     // another window has taken it meanwhile: this one is the last of the old
@@ -31,4 +39,15 @@ export class Updates {
     });
     waiting?.postMessage({ type: 'SKIP_WAITING' });
   }
+}
+
+/** Resolves when a worker that is being installed waits, works, or failed. */
+function settled(worker: ServiceWorker): Promise<void> {
+  return new Promise((resolve) => {
+    const look = () => {
+      if (worker.state !== 'installing') resolve();
+    };
+    worker.addEventListener('statechange', look);
+    look();
+  });
 }
