@@ -17,7 +17,7 @@ test('a first visit leads from nothing to a streamed answer, with a model of the
 }) => {
   const app = shoal(await serveApp({ [SMALL.file]: SMALL.bytes }));
   await app.open();
-  await expect(page.getByRole('heading', { level: 1 })).toHaveText('A language model, on this device alone.');
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('A language model, on your own devices.');
   await app.leaveFirstVisit();
   await app.loadFromServer(SMALL.file);
   await app.isReady(SMALL.name);

@@ -39,7 +39,7 @@ const finished = (page: Page) =>
 test.describe('a first visit', () => {
   test('says what this device can run and gets a model with one tap', async ({ page }) => {
     await open(page, '/?download=4000000000');
-    await expect(page.getByRole('heading', { level: 1 })).toHaveText('A language model, on this device alone.');
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText('A language model, on your own devices.');
     await expect(page.getByText('All 36 layers of Qwen3 4B fit here')).toBeVisible();
     await page.getByRole('button', { name: 'Get 145 MB: SmolLM2 135M' }).click();
     await expect(page).toHaveURL(/#\/models$/);

@@ -1,4 +1,4 @@
-import type { DeviceProblem } from '../../worker/api.ts';
+import type { DeviceProblem, DeviceReport, RoomRefusal } from '../../worker/api.ts';
 
 /** How the stand-in worker behaves; a test says it in the page's address. */
 export interface Scenario {
@@ -27,6 +27,16 @@ export interface Scenario {
   readonly ways: 'oldest' | 'reasoning' | 'none';
   /** What is said of the vocabulary of a loaded model, and of how its first answer is asked for. */
   readonly warned: boolean;
+  readonly platform: DeviceReport['platform'];
+  /** The room that the window returns to: with three devices unless it says otherwise. */
+  readonly room: 'none' | 'alone' | 'three' | 'loading' | 'ready' | 'busy' | 'broken' | 'joining' | 'asking';
+  /** How the first join ends. */
+  readonly refused: RoomRefusal | 'none';
+  /** Another member takes this device out after so long; 0: never. */
+  readonly removedAfter: number;
+  /** What happens to the room in an answer of it, `after` so many tokens, for `hold` a line. */
+  readonly roomFault: 'none' | 'silent' | 'moved' | 'waiting' | 'paused';
+  readonly hold: number;
 }
 
 const PROBLEMS: readonly DeviceProblem[] = [
@@ -37,6 +47,18 @@ const PROBLEMS: readonly DeviceProblem[] = [
   'slow-readback',
   'no-f16',
   'no-storage',
+];
+
+const REFUSALS: readonly RoomRefusal[] = [
+  'removed',
+  'old-invite',
+  'version',
+  'unknown',
+  'denied',
+  'expired',
+  'busy',
+  'full',
+  'nobody-here',
 ];
 
 export function readScenario(search: string): Scenario {
@@ -61,5 +83,11 @@ export function readScenario(search: string): Scenario {
     contextTokens: number('context', 0),
     ways: oneOf('ways', ['oldest', 'reasoning', 'none']),
     warned: asked.has('warned'),
+    platform: oneOf('platform', ['mac', 'iphone', 'ipad', 'android', 'windows', 'linux', 'other']),
+    room: oneOf('room', ['none', 'alone', 'three', 'loading', 'ready', 'busy', 'broken', 'joining', 'asking']),
+    refused: oneOf('refused', ['none', ...REFUSALS]),
+    removedAfter: number('removed-after', 0),
+    roomFault: oneOf('room-fault', ['none', 'silent', 'moved', 'waiting', 'paused']),
+    hold: number('hold', 300),
   };
 }

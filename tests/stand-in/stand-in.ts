@@ -12,6 +12,7 @@ import type {
   LoadedModel,
   ModelSource,
   ModelSummary,
+  RoomApi,
   ServerModel,
   Settings,
   StorageReport,
@@ -22,6 +23,7 @@ import type {
 import { CancelledError, DeviceError, MemoryError, ModelError, PersonError, RetryError } from '../../worker/errors.ts';
 import { LONG_ANSWER, THOUGHT, tokensOf } from './answer-text.ts';
 import { entryOf, fitOf, SHAPES } from './catalogue.ts';
+import { StandInRoom } from './room.ts';
 import type { Scenario } from './scenario.ts';
 
 const GIB = 1024 ** 3;
@@ -36,7 +38,7 @@ type Shape = (typeof SHAPES)[number];
 /** How large the conversation is said to be, where a test wants it nearly full. */
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-export class StandIn implements WorkerApi {
+export class StandIn implements WorkerApi, RoomApi {
   readonly #scenario: Scenario;
   readonly #kept = new Map<string, StoredFile>();
   #settings: Settings | undefined;
@@ -47,11 +49,13 @@ export class StandIn implements WorkerApi {
   #faultsLeft: number;
   #breakAfter: number;
   #interrupted: boolean;
+  readonly #room: StandInRoom;
   #lookUps = 0;
   #folderLooks = 0;
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
+    this.#room = new StandInRoom(scenario, (source) => this.#shape(source));
     this.#breakAfter = scenario.breakAfter;
     this.#interrupted = scenario.interrupted;
     this.#faultsLeft = scenario.fault === 'none' ? 0 : 1;
@@ -64,6 +68,7 @@ export class StandIn implements WorkerApi {
   async start(settings: Settings, _host: HostFacts, onEvent: (event: WorkerEvent) => void): Promise<DeviceReport> {
     this.#settings = settings;
     this.#onEvent = onEvent;
+    this.#room.begin((room, removed) => onEvent({ kind: 'room', room, ...(removed ? { removed } : {}) }));
     return this.#report();
   }
 
@@ -203,18 +208,30 @@ export class StandIn implements WorkerApi {
 
   loaded = async () => this.#loaded;
 
+  room = () => this.#room.room();
+  makeRoom = (name: string, askFirst: boolean) => this.#room.makeRoom(name, askFirst);
+  joinRoom = (invite: string, name: string) => this.#room.joinRoom(invite, name);
+  returnToRoom = () => this.#room.returnToRoom();
+  leaveRoom = () => this.#room.leaveRoom();
+  setAskFirst = (askFirst: boolean) => this.#room.setAskFirst(askFirst);
+  answerAsking = (device: string, allow: boolean) => this.#room.answerAsking(device, allow);
+  removeDevice = (device: string) => this.#room.removeDevice(device);
+  placeInRoom = (source: ModelSource, contextTokens: number) => this.#room.placeInRoom(source, contextTokens);
+
   async generate(request: GenerateRequest, onEvent: (event: GenerateEvent) => void): Promise<GenerateResult> {
     const model = this.#loaded;
-    if (!model) throw new DeviceError('No model is loaded.', { reason: 'absent' });
+    const inRoom = model ? undefined : this.#room.model;
+    if (!model && !inRoom) throw new DeviceError('No model is loaded.', { reason: 'absent' });
     const began = performance.now();
-    const context = model.contextTokens;
+    const context = model?.contextTokens ?? inRoom?.contextTokens ?? 0;
     if (this.#scenario.warned) onEvent({ kind: 'notice', message: 'The template failed. A plain format is used.' });
     await this.#prefill(onEvent);
     const firstTokenMs = performance.now() - began;
     const { thought, text } = this.#answerTo(request);
     const tokens = [...tokensOf(thought).map(asThought), ...tokensOf(text).map(asAnswer)];
-    const decodeBegan = performance.now();
+    let decodeBegan = performance.now();
     let sent = 0;
+    let roomSpoke = inRoom === undefined;
     const result = (finish: GenerateResult['finish']): GenerateResult => ({
       finish,
       promptTokens: PROMPT_TOKENS,
@@ -235,6 +252,12 @@ export class StandIn implements WorkerApi {
         Math.floor(((performance.now() - decodeBegan) * this.#scenario.tokensPerSecond) / 1000),
       );
       for (; sent < due; sent++) {
+        if (sent >= this.#scenario.faultAfter && !roomSpoke) {
+          roomSpoke = true;
+          const since = performance.now();
+          await this.#room.live(onEvent);
+          decodeBegan += performance.now() - since;
+        }
         if (sent >= this.#scenario.faultAfter && this.#faultsLeft > 0) {
           const ended = this.#fault(request, result);
           if (ended) return ended;
@@ -344,7 +367,7 @@ export class StandIn implements WorkerApi {
         : { vendor: 'apple', architecture: 'metal-3', description: '' },
       f16: !problems.includes('no-f16'),
       maxBindingBytes: none ? 0 : 2 * GIB,
-      platform: 'mac',
+      platform: this.#scenario.platform,
       budgetBytes: this.#budget(),
       defaultBudgetBytes: 4 * GIB,
       maxBudgetBytes: 12 * GIB,

@@ -19,12 +19,12 @@ export function navigation(current: Route['view'], asking: number): TemplateResu
   return html`${PLACES.map(
     ({ view, icon: sign, words }) =>
       html`<a href="#/${view}" aria-current=${view === current ? 'page' : nothing}>
-        ${icon(sign)}<span>${words}</span>${view === 'room' && asking > 0 ? badge(asking) : nothing}
+        ${icon(sign)}${view === 'room' && asking > 0 ? badged(words, asking) : html`<span>${words}</span>`}
       </a>`,
   )}`;
 }
 
-function badge(asking: number): TemplateResult {
-  return html`<span class="badge" aria-hidden="true">${asking}</span>
-    <span class="vh">, ${roomWords.askBadge(asking)}</span>`;
+function badged(words: string, asking: number): TemplateResult {
+  return html`<span>${words}<span class="vh">, ${roomWords.askBadge(asking)}</span></span
+    ><span class="badge" aria-hidden="true">${asking}</span>`;
 }

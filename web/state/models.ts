@@ -285,6 +285,11 @@ export class Models {
     await this.#device.remove(file.key);
   }
 
+  /** Where the file of a catalogue's entry is. */
+  find(entry: string): Promise<ModelSource> {
+    return this.#resolve(entry);
+  }
+
   async #resolve(entry: string | undefined): Promise<ModelSource> {
     if (entry === undefined) throw new TypeError('A model is wanted by source or by entry.');
     try {

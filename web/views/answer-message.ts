@@ -1,6 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import { customElement, property } from 'lit/decorators.js';
 import type { App } from '../app.ts';
+import { answering } from '../state/answering.ts';
 import type { Conversation, Message } from '../state/conversation.ts';
 import type { Live } from '../state/live-answer.ts';
 import { count, percent, seconds, speed } from '../ui/format.ts';
@@ -13,6 +14,7 @@ import '../markdown/markdown-text.ts';
 import { answerTrouble } from './answer-trouble.ts';
 import { branchSwitch } from './branch-switch.ts';
 import { copyButton } from './copy-button.ts';
+import { roomLine, roomPast } from './room-lines.ts';
 
 /** Prefill is said once it takes longer than this. */
 const PREFILL_SAID_AFTER_MS = 1000;
@@ -28,7 +30,7 @@ export class AnswerMessage extends View {
   #waitingSince = 0;
 
   protected watched() {
-    return [this.app.models.loaded];
+    return [this.app.models.loaded, this.app.room.view];
   }
 
   override connectedCallback(): void {
@@ -104,7 +106,8 @@ export class AnswerMessage extends View {
         html`<span class="meta">${words.first(seconds(live.firstTokenMs))}, ${words.soFar(count(live.tokens))}</span>`,
       );
     }
-    return html`<div class="acts progress">${parts}</div>
+    return html`${roomPast(live.roomPast)} ${roomLine(this.app, live)}
+      <div class="acts progress">${parts}</div>
       ${live.notice ? calmLine('plain', live.notice) : nothing}`;
   }
 
@@ -131,11 +134,11 @@ export class AnswerMessage extends View {
   #done(): TemplateResult {
     const { message, conversation, app } = this;
     const { figures, finish, text } = message;
-    const canAsk = app.models.loaded.value !== undefined && app.answers.live.value === undefined;
+    const canAsk = answering(app) !== undefined && app.answers.live.value === undefined;
     const broken = finish === undefined;
     const canGoOn = canAsk && (broken || finish === 'stopped');
     return html`${text === '' && finish === 'end' ? html`<p class="note">${words.emptyAnswer}</p>` : nothing}
-      ${answerTrouble(app, conversation, message)}
+      ${message.roomPast ? roomPast(message.roomPast) : nothing} ${answerTrouble(app, conversation, message)}
       ${message.notice ? calmLine('plain', message.notice) : nothing}
       <div class="acts">
         ${text ? copyButton(text) : nothing}

@@ -1,5 +1,6 @@
 import { html, nothing } from 'lit';
 import type { App } from '../app.ts';
+import { answering } from '../state/answering.ts';
 import type { Conversation, Message } from '../state/conversation.ts';
 import { count } from '../ui/format.ts';
 import { button, calmLine } from '../ui/parts.ts';
@@ -15,7 +16,7 @@ export function answerTrouble(app: App, conversation: Conversation, message: Mes
     return calmLine('warn', said, fullChoices(app, conversation, message));
   }
   if (!failure) return nothing;
-  const canAsk = app.models.loaded.value !== undefined;
+  const canAsk = answering(app) !== undefined;
   return calmLine(
     'bad',
     html`${message.text ? nothing : html`<b>${words.failedTitle}</b> `}${failure.message}`,
@@ -33,14 +34,14 @@ export function answerTrouble(app: App, conversation: Conversation, message: Mes
 
 function fullChoices(app: App, conversation: Conversation, message: Message) {
   const loaded = app.models.loaded.value;
-  if (loaded === undefined) {
+  if (answering(app) === undefined) {
     return html`<a class="btn" href="#/models">${words.chooseModel}</a>`;
   }
   const { dropOldest, dropReasoning } = message.waysOn ?? {};
   return html`${dropOldest ? button(words.dropOldest, () => app.answers.dropOldest(conversation, message)) : nothing}
   ${dropReasoning ? button(words.dropReasoning, () => app.answers.dropReasoning(conversation, message)) : nothing}
   ${
-    loaded.contextTokens < loaded.summary.trainedContextTokens
+    loaded && loaded.contextTokens < loaded.summary.trainedContextTokens
       ? html`<a class="btn" href="#/models">${words.longerContext}</a>`
       : nothing
   }

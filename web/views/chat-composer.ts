@@ -1,14 +1,17 @@
 import { html, nothing, type PropertyValues } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import type { App } from '../app.ts';
+import { answering } from '../state/answering.ts';
 import { shownPath } from '../state/conversation.ts';
 import { keepDraft, readDraft } from '../state/drafts.ts';
 import { loadingProgress } from '../state/loading-progress.ts';
+import { loadedBytes } from '../state/room-model.ts';
 import { count, percent } from '../ui/format.ts';
 import { icon, stopIcon } from '../ui/icons.ts';
 import { meter } from '../ui/parts.ts';
 import { View } from '../ui/view.ts';
 import { chatWords as words } from '../words/chat.ts';
+import { roomWords } from '../words/room.ts';
 
 const NEAR_FULL = 0.85;
 /** Tokens between two updates of the context's figures while an answer is written. */
@@ -24,8 +27,8 @@ export class ChatComposer extends View {
   #shownTokens = 0;
 
   protected watched() {
-    const { models, chats, preferences } = this.app;
-    return [models.loaded, models.loading, chats.list, preferences.all];
+    const { models, chats, preferences, room } = this.app;
+    return [models.loaded, models.loading, chats.list, preferences.all, room.view];
   }
 
   override connectedCallback(): void {
@@ -89,13 +92,19 @@ export class ChatComposer extends View {
   #stopLive: () => void = () => {};
 
   #context() {
-    const { loading, loaded } = this.app.models;
-    const now = loading.value;
-    if (now && (now.phase === 'loading' || now.phase === 'finding') && !loaded.value) {
+    const by = answering(this.app);
+    const now = this.app.models.loading.value;
+    if (now && (now.phase === 'loading' || now.phase === 'finding') && !by) {
       const { percent: share, preparing } = loadingProgress(now);
       const said = preparing ? words.almost(now.name) : words.loading(now.name, share);
       return html`<span class="ctx" role="status">${said}</span>`;
     }
+    const room = by?.by === 'room' ? by : undefined;
+    if (room?.model.phase === 'loading') {
+      const { done, total } = loadedBytes(room.model);
+      return html`<span class="ctx">${roomWords.chatLoadingPercent(room.name, percent(done, total))}</span>`;
+    }
+    if (room?.model.phase === 'interrupted') return html`<span class="ctx">${roomWords.chatBroken(room.name)}</span>`;
     const { used, context } = this.#usage();
     if (!context) return html`<span class="ctx"></span>`;
     const near = used / context >= NEAR_FULL;
@@ -105,13 +114,19 @@ export class ChatComposer extends View {
         near
           ? html`<span class="num">${words.nearFull(count(Math.max(0, context - used)))}</span>`
           : html`<span class="num hide-phone">${words.used(count(used), count(context))}</span>
-              <span class="num hide-desk" aria-hidden="true">${words.percent(percent(used, context))}</span>`
+              <span class="num hide-desk" aria-hidden="true">${words.percent(percent(used, context))}</span>
+              ${
+                room
+                  ? html`<span class="via hide-phone">${roomWords.inRoom(room.name, room.devices)}</span>
+                      <span class="via hide-desk">${roomWords.inTheRoom}</span>`
+                  : nothing
+              }`
       }
     </div>`;
   }
 
   #usage(): { readonly used: number; readonly context: number } {
-    const context = this.app.models.loaded.value?.contextTokens ?? 0;
+    const context = answering(this.app)?.contextTokens ?? 0;
     const conversation = this.app.chats.find(this.conversation);
     const last = conversation && shownPath(conversation).findLast((message) => message.figures);
     const live = this.app.answers.live.value;
@@ -135,7 +150,7 @@ export class ChatComposer extends View {
     }
     const loading = this.app.models.loading.value?.phase;
     const waits = loading === 'loading' || loading === 'finding' || loading === 'pausing';
-    if (!this.app.models.loaded.value && !waits) {
+    if (!answering(this.app) && !waits) {
       return html`<a class="btn main" href="#/models">${words.chooseModel}</a>`;
     }
     const ready = this.#canSend();
@@ -150,8 +165,8 @@ export class ChatComposer extends View {
   }
 
   #canSend(): boolean {
-    const { models, answers } = this.app;
-    return this.typed.trim() !== '' && models.loaded.value !== undefined && answers.live.value === undefined;
+    const { answers } = this.app;
+    return this.typed.trim() !== '' && answering(this.app) !== undefined && answers.live.value === undefined;
   }
 
   #onKey = (event: KeyboardEvent): void => {

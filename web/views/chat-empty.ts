@@ -1,10 +1,13 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import type { App } from '../app.ts';
+import { type Answering, answering } from '../state/answering.ts';
 import { loadingProgress } from '../state/loading-progress.ts';
+import { readersOf, stageParts } from '../state/room-model.ts';
 import { icon } from '../ui/icons.ts';
-import { scales } from '../ui/scales.ts';
+import { scales, scalesOver } from '../ui/scales.ts';
 import { chatWords as words } from '../words/chat.ts';
 import { modelWords } from '../words/models.ts';
+import { roomWords } from '../words/room.ts';
 import { deviceProblems } from './device-problems.ts';
 
 /** A conversation before its first word: what is ready, who sees what one writes, things to try. */
@@ -25,6 +28,8 @@ export function chatEmpty(app: App, write: (text: string) => void): TemplateResu
       ${tries(write)}
     </div>`;
   }
+  const now = answering(app);
+  if (now?.by === 'room') return inRoom(app, now, write);
   if (loading && loading.phase !== 'failed' && loading.phase !== 'paused') {
     const progress = loadingProgress(loading);
     const { preparing } = progress;
@@ -46,7 +51,33 @@ export function chatEmpty(app: App, write: (text: string) => void): TemplateResu
       <p class="lead">${words.noneLead}</p>
     </div>
     ${report?.compute === 'none' ? deviceProblems(report) : nothing}
-    <div class="row"><a class="btn main" href="#/models">${words.chooseModel}</a></div>
+    <div class="row">
+      <a class="btn main" href="#/models">${words.chooseModel}</a>
+      <a class="btn" href="#/room">${words.orRoom}</a>
+    </div>
+  </div>`;
+}
+
+/** The room answers: over whom it runs, and who of them can read what one writes. */
+function inRoom(app: App, { model, name }: Extract<Answering, { by: 'room' }>, write: (text: string) => void) {
+  const { devices = [] } = app.room.view.value ?? {};
+  const parts = stageParts(model);
+  const names = [...new Set(parts.map(({ stage }) => stage.device))].flatMap(
+    (id) => devices.find(({ device }) => device === id)?.name ?? [],
+  );
+  const title =
+    model.phase === 'ready'
+      ? roomWords.chatReady(name)
+      : model.phase === 'loading'
+        ? roomWords.chatLoading(name)
+        : roomWords.chatBroken(name);
+  return html`<div class="empty">
+    ${scalesOver(parts)}
+    <div>
+      <h2 class="h1">${title}</h2>
+      <p class="lead">${roomWords.chatLead(roomWords.list(names), roomWords.readers(readersOf(model, devices)))}</p>
+    </div>
+    ${tries(write)}
   </div>`;
 }
 

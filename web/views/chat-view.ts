@@ -3,12 +3,14 @@ import { customElement, property, state } from 'lit/decorators.js';
 import { repeat } from 'lit/directives/repeat.js';
 import type { App } from '../app.ts';
 import { conversationList } from '../shell/conversation-list.ts';
+import { answering } from '../state/answering.ts';
 import { type Conversation, type Message, shownPath } from '../state/conversation.ts';
 import { icon } from '../ui/icons.ts';
 import { iconButton } from '../ui/parts.ts';
 import { StickToEnd } from '../ui/stick-to-end.ts';
 import { View } from '../ui/view.ts';
 import { chatWords as words } from '../words/chat.ts';
+import { roomWords } from '../words/room.ts';
 import { shellWords } from '../words/shell.ts';
 import './answer-message.ts';
 import { chatEmpty } from './chat-empty.ts';
@@ -28,8 +30,8 @@ export class ChatView extends View {
   #wasLive: string | undefined;
 
   protected watched() {
-    const { chats, models, settled, device, router } = this.app;
-    return [chats.list, models.loaded, models.loading, settled, device.report, device.storage, router.route];
+    const { chats, models, settled, device, router, room } = this.app;
+    return [chats.list, models.loaded, models.loading, settled, device.report, device.storage, router.route, room.view];
   }
 
   override connectedCallback(): void {
@@ -81,15 +83,21 @@ export class ChatView extends View {
   #stopLive: () => void = () => {};
 
   #top(conversation: Conversation | undefined): TemplateResult {
-    const model = this.app.models.loaded.value?.summary.name ?? this.app.models.loading.value?.name;
+    const now = answering(this.app);
+    const room = now?.by === 'room' ? now : undefined;
+    const name = now?.name ?? this.app.models.loading.value?.name;
     return html`<header class="top">
       <span class="hide-desk">${iconButton('list', words.open, () => this.#openSheet())}</span>
       <div class="grow">
         <h1 class="title" tabindex="-1">${conversation?.title || words.newTitle}</h1>
-        <div class="sub hide-desk">${model ?? shellWords.noModel}</div>
+        <div class="sub hide-desk">
+          ${room ? roomWords.inRoomShort(room.name, room.devices) : (name ?? shellWords.noModel)}
+        </div>
       </div>
       <span class="hide-phone">
-        <a class="btn bare" href="#/models">${model ?? words.chooseModel}${icon('right', true)}</a>
+        <a class="btn bare" href=${room ? '#/room' : '#/models'}>
+          ${room ? roomWords.inRoom(room.name, room.devices) : (name ?? words.chooseModel)}${icon('right', true)}
+        </a>
       </span>
       <span class="hide-desk">
         ${iconButton('compose', shellWords.newConversation, () => this.app.router.go({ view: 'chat' }))}
@@ -99,7 +107,7 @@ export class ChatView extends View {
 
   #empty(): TemplateResult {
     return html`<div class="emptywrap">
-      ${interruptedLine(this.app)} ${this.app.models.loaded.value ? nothing : hubLine(this.app)}
+      ${interruptedLine(this.app)} ${answering(this.app) ? nothing : hubLine(this.app)}
       ${chatEmpty(this.app, (text) => this.querySelector('chat-composer')?.write(text))}
     </div>`;
   }

@@ -49,6 +49,10 @@ export class FirstView extends View {
           <div>
             <h1 tabindex="-1">${words.title}</h1>
             <p class="lead">${words.lead}</p>
+            <p class="orroom">
+              <a class="btn" href="#/room">${icon('room')}${words.room}</a>
+              <span class="note">${words.roomNote}</span>
+            </p>
           </div>
           <section>${report ? this.#facts(report) : html`<p class="note" role="status">${words.looking}</p>`}</section>
         </div>

@@ -13,6 +13,7 @@ import { modelWords as words } from '../words/models.ts';
 import { shellWords } from '../words/shell.ts';
 import { errorActions } from './error-actions.ts';
 import { fitAction, fitWords, loadButton } from './fit-words.ts';
+import { isInRoom, type RoomUse, roomButton, roomNote } from './room-use.ts';
 
 const SMALL_MARK = 4.6;
 
@@ -57,15 +58,28 @@ function beside(name: string, quantization: string | undefined, size: number | u
 export function catalogueRow(app: App, entry: CatalogueEntry): TemplateResult {
   const large = entry.fit.verdict === 'too-large' && app.device.computes;
   const wanted = { name: entry.name, entry: entry.id };
+  const use = {
+    ...{ row: entry.id, name: entry.name, totalBytes: entry.fit.totalBytes },
+    source: () => app.models.find(entry.id),
+  };
   return row({
     name: entry.name,
     sub: beside(entry.name, entry.quantization, entry.downloadBytes),
     layers: entry.layers,
     ...(large ? { layersFit: entry.fit.layersThatFit } : {}),
-    act: fitAction(app, entry.fit, wanted, words.get(bytes(entry.downloadBytes))),
-    why: fitWords(app, entry.fit, entry.layers, entry.contextTokens, entry.about),
+    act: withRoom(app, use, fitAction(app, entry.fit, wanted, words.get(bytes(entry.downloadBytes))), !large),
+    why: html`${roomNote(app, use, !large && app.device.computes)}
+    ${fitWords(app, entry.fit, entry.layers, entry.contextTokens, entry.about)}`,
     tall: large,
   });
+}
+
+/** The two ways to use a model in a room. Where this device cannot, the room's way stands alone. */
+function withRoom(app: App, use: RoomUse, act: TemplateResult, possibleHere: boolean): TemplateResult {
+  if (!isInRoom(app)) return act;
+  const room = roomButton(app, use);
+  if (room === nothing) return act;
+  return html`<div class="m-both">${possibleHere && app.device.computes ? act : nothing}${room}</div>`;
 }
 
 /** A model whose header was read: from an address, a file or the hub. */
@@ -75,26 +89,37 @@ export function inspectedRow(app: App, summary: ModelSummary): TemplateResult {
   const label = missing <= 0 || isFile ? words.load : words.get(bytes(missing));
   const { contextTokens } = app.preferences.all.value;
   const large = summary.fit.verdict === 'too-large' && app.device.computes;
+  const use = {
+    ...{ row: summary.key, name: summary.name, totalBytes: summary.fit.totalBytes },
+    ...(isFile ? {} : { source: async () => summary.source }),
+  };
   return row({
     name: summary.name,
     sub: beside(summary.name, summary.quantization, summary.fileBytes),
     layers: summary.layers,
     ...(large ? { layersFit: summary.fit.layersThatFit } : {}),
-    act: fitAction(app, summary.fit, { name: summary.name, source: summary.source, key: summary.key }, label),
-    why: fitWords(app, summary.fit, summary.layers, contextTokens, parametersWords(summary.parameters)),
+    act: withRoom(
+      app,
+      use,
+      fitAction(app, summary.fit, { name: summary.name, source: summary.source, key: summary.key }, label),
+      !large,
+    ),
+    why: html`${roomNote(app, use, !large && app.device.computes)}
+    ${fitWords(app, summary.fit, summary.layers, contextTokens, parametersWords(summary.parameters))}`,
     tall: large,
   });
 }
 
 export function servedRow(app: App, model: ServerModel): TemplateResult {
   const { name } = model;
+  const source: ModelSource = { kind: 'server', file: model.file };
+  const use = { row: model.file, name, source: async () => source };
+  const load = loadButton(app, words.load, () => start(app, { name, source }), { label: `${words.load} ${name}` });
   return row({
     name,
     sub: `${model.file}, ${bytes(model.bytes)}`,
-    act: loadButton(app, words.load, () => start(app, { name, source: { kind: 'server', file: model.file } }), {
-      label: `${words.load} ${name}`,
-    }),
-    why: model.note ? html`<span>${sentence(model.note)}</span>` : nothing,
+    act: withRoom(app, use, load, true),
+    why: html`${roomNote(app, use, true)} ${model.note ? html`<span>${sentence(model.note)}</span>` : nothing}`,
   });
 }
 
@@ -109,13 +134,15 @@ export function storedRow(app: App, file: StoredFile): TemplateResult {
     ...(known.layers ? { layers: known.layers } : {}),
   };
   const removal = iconButton('bin', words.remove(name), () => void remove(app, file, name));
+  const source = sourceOf(file);
+  const use = { row: file.key, name, ...(source ? { source: async () => source } : {}) };
   if (isLoaded && loaded) {
     const { contextTokens } = app.preferences.all.value;
     const other = loaded.contextTokens < contextTokens && loaded.contextTokens < loaded.summary.trainedContextTokens;
     return row({
       ...parts,
-      act: html`${removal}<a class="btn main" href="#/chat">${words.chat}</a>`,
-      why: html`${state('ok', words.ready)}
+      act: html`${removal}${withRoom(app, use, html`<a class="btn main" href="#/chat">${words.chat}</a>`, true)}`,
+      why: html`${roomNote(app, use, true)} ${state('ok', words.ready)}
         <span>${words.readyFor(count(loaded.contextTokens), roughBytes(loaded.allocatedBytes))}</span>
         ${loaded.warning ? html`<span>${loaded.warning}</span>` : nothing}
         ${
@@ -134,24 +161,35 @@ export function storedRow(app: App, file: StoredFile): TemplateResult {
   if (file.complete) {
     return row({
       ...parts,
-      act: html`${removal}${loadButton(app, words.load, () => start(app, { name, source: { kind: 'stored', key: file.key } }), { label: `${words.load} ${name}` })}`,
-      why: html`${state('sea', words.kept)}<span>${words.keptNote}</span>`,
+      act: html`${removal}${withRoom(
+        app,
+        use,
+        loadButton(app, words.load, () => start(app, { name, source: { kind: 'stored', key: file.key } }), {
+          label: `${words.load} ${name}`,
+        }),
+        true,
+      )}`,
+      why: html`${roomNote(app, use, true)} ${state('sea', words.kept)}<span>${words.keptNote}</span>`,
     });
   }
-  const source = sourceOf(file);
   const amount = bytesOf(file.keptBytes, file.size);
   return row({
     ...parts,
     act: html`${removal}${
       source
-        ? loadButton(app, words.resume, () => start(app, { name, source, key: file.key }), {
-            icon: 'play',
-            label: `${words.resume} ${name}`,
-          })
+        ? withRoom(
+            app,
+            use,
+            loadButton(app, words.resume, () => start(app, { name, source, key: file.key }), {
+              icon: 'play',
+              label: `${words.resume} ${name}`,
+            }),
+            true,
+          )
         : nothing
     }`,
     progress: html`${progressPicture(name, known.layers, file.keptBytes, file.size, undefined)}
-      <div class="m-why"><span>${file.lostBytes > 0 ? `${words.lost(bytes(file.lostBytes))} ` : ''}${source ? words.pausedAt(amount) : `${words.partly(amount)} ${words.openAgain}`}</span></div>`,
+      <div class="m-why">${roomNote(app, use, true)}<span>${file.lostBytes > 0 ? `${words.lost(bytes(file.lostBytes))} ` : ''}${source ? words.pausedAt(amount) : `${words.partly(amount)} ${words.openAgain}`}</span></div>`,
   });
 }
 

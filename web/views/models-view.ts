@@ -18,6 +18,7 @@ import { hubLine } from './hub-line.ts';
 import './hub-files.ts';
 import { interruptedLine } from './interrupted-line.ts';
 import { catalogueRow, inspectedRow, loadingRow, servedRow, storedRow } from './model-rows.ts';
+import { roomGives } from './room-use.ts';
 import { readWanted, type WantedRepository, type WantedText } from './wanted-text.ts';
 
 /** Less is not worth a word: the app's own notes. */
@@ -36,10 +37,10 @@ export class ModelsView extends View {
   #wasLoading: string | undefined;
 
   protected watched() {
-    const { device, models, settled, starter, preferences, opened } = this.app;
+    const { device, models, settled, starter, preferences, opened, room } = this.app;
     return [
       ...[device.report, device.storage, models.catalogue, models.hub, models.loading, models.loaded, models.served],
-      ...[settled, starter.state, preferences.all, opened],
+      ...[settled, starter.state, preferences.all, opened, room.view, room.placing],
     ];
   }
 
@@ -72,6 +73,7 @@ export class ModelsView extends View {
         <div class="pagehead">
           <h1 tabindex="-1">${shellWords.models}</h1>
           <p>${words.lead}</p>
+          ${roomGives(this.app)}
           ${this.#tools()}
         </div>
         ${this.#brought()}

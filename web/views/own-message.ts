@@ -1,6 +1,7 @@
 import { html, nothing } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import type { App } from '../app.ts';
+import { answering } from '../state/answering.ts';
 import type { Conversation, Message } from '../state/conversation.ts';
 import { iconButton } from '../ui/parts.ts';
 import { View } from '../ui/view.ts';
@@ -17,12 +18,12 @@ export class OwnMessage extends View {
   @state() private editing = false;
 
   protected watched() {
-    return [this.app.models.loaded];
+    return [this.app.models.loaded, this.app.room.view];
   }
 
   protected override render() {
     if (this.editing) return this.#editor();
-    const canAsk = this.app.models.loaded.value !== undefined;
+    const canAsk = answering(this.app) !== undefined;
     return html`<article class="me" aria-label=${words.you}>
       <p>${this.message.text}</p>
       <div class="acts">

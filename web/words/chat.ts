@@ -86,7 +86,9 @@ export const chatWords = {
   readyLead: 'It runs on this device. Conversations are kept here and nowhere else.',
   readyLeadNotKept: 'It runs on this device. This browser keeps nothing, so conversations go with this window.',
   noneTitle: 'Choose a model first.',
-  noneLead: 'A model is loaded into this page and answers here, on this device.',
+  noneLead:
+    'A model is loaded into this page and answers here, on this device. Or a room of devices runs one together.',
+  orRoom: 'Make or join a room',
   loadingTitle: (name: string) => `${name} is loading.`,
   tries: [
     'Explain why there are two high tides a day',

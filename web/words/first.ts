@@ -1,7 +1,7 @@
 /** Words of a first visit. */
 export const firstWords = {
-  title: 'A language model, on this device alone.',
-  lead: 'Shoal runs a model on this device’s own GPU, inside this page. No account, no cloud. What you write stays here.',
+  title: 'A language model, on your own devices.',
+  lead: 'Shoal runs a model on this device’s own GPU, inside this page; or one model over several devices. No account, no cloud.',
   looking: 'Looking at this device…',
   cannot: 'This device cannot run a model in this browser.',
   can: 'What this device can do',
@@ -35,8 +35,10 @@ export const firstWords = {
   served: 'On the server of this page',
   load: 'Load',
   other: 'Other models, or a file of yours',
+  room: 'Make or join a room',
+  roomNote: 'Several devices run one model together. A device without a GPU can chat there, too.',
   none: 'No model of the catalogue fits the memory that models may take here.',
-  privacy: 'What you write, and what is answered, never leaves this device.',
+  privacy: 'What you write, and what is answered, stays on this device; in a room, on the devices of the room.',
   source: 'Models come from Hugging Face, from an address or from a file of yours.',
   offline: 'What was downloaded once starts without a network.',
 };

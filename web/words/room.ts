@@ -12,7 +12,7 @@ export const roomWords = {
   list,
 
   // in no room
-  what: 'In a room, several devices run one model together, each a part of its layers. Nobody is the host: devices come and go, the answer goes on, and a device without a GPU can chat too.',
+  what: 'In a room, several devices run one model together, each a part of its layers. Nobody is the host: any device may leave, and the answer goes on.',
   example: '36 layers over three devices: an example. One mark is one layer.',
   name: 'This device is called',
   nameNote: 'The others of the room see this name.',
@@ -22,7 +22,8 @@ export const roomWords = {
   askFirst: 'Ask before a new device joins',
   askFirstNote: 'Anyone inside may allow it. Off: whoever has the invite comes in at once.',
   join: 'Join a room',
-  joinNote: 'Scan the code that a device of the room shows, or paste its link.',
+  joinNote:
+    'Scan the code that a device of the room shows, or paste its link. A device without a GPU can chat there, too.',
   scan: 'Scan a code',
   paste: 'Link of the invite',
   pasteHint: 'Paste a link',
@@ -39,14 +40,14 @@ export const roomWords = {
   inAnother: 'This window is in a room now. Joining another one leaves it.',
   installedTitle: (device: string) => `Is Shoal installed on this ${device}?`,
   installedLead:
-    'The installed app keeps its models apart from Safari. Open it from the Home Screen and scan there, so that nothing is downloaded twice.',
+    'The installed app keeps its models apart from the browser. Open it from the Home Screen and scan there, so that nothing is downloaded twice.',
   installedSteps: [
     'Open Shoal from the Home Screen.',
     'Go to Room, then Scan a code. Or copy the link here and paste it there.',
   ],
   copyLink: 'Copy the link',
   copied: 'Copied',
-  hereTitle: 'Join here, in Safari',
+  hereTitle: 'Join here, in this browser',
   hereLead: 'It works the same. Models that the installed app has are downloaded again.',
 
   // scanning
@@ -150,11 +151,11 @@ export const roomWords = {
   holdsOne: (layer: number) => `Layer ${layer}`,
   holdsEnds: { both: 'with the embedding and the head', first: 'with the embedding', last: 'with the head', none: '' },
   stage: {
-    waiting: 'begin to load in a moment',
+    waiting: 'loading begins in a moment',
     loading: (amount: string) => `${amount} are here`,
     ready: 'ready',
     failed: 'could not be loaded there',
-    away: 'wait for it to come back',
+    away: 'waiting for it to come back',
   },
   holdsNone: 'Holds no layers.',
   holdsNoneAway: 'Holds no layers, so nothing waits for it.',
@@ -180,7 +181,9 @@ export const roomWords = {
   oneMark: 'one mark is one layer',
   noModel: 'The room runs no model yet.',
   noModelNote: (free: string, count: number) =>
-    `Its devices give ${free} on ${devices(count)}. A model that is too large for one may fit all of them.`,
+    count === 1
+      ? `One device gives ${free} to models; each that joins adds its own.`
+      : `Its ${count} devices give ${free} to models together. One that is too large for each of them may fit.`,
   noModelNobody: 'No device here computes. Invite one with a GPU.',
   chooseModel: 'Choose a model',
   changeModel: 'Change the model',
@@ -206,6 +209,8 @@ export const roomWords = {
 
   // chat
   inRoom: (model: string, count: number) => `${model} in the room, ${devices(count)}`,
+  inRoomShort: (model: string, count: number) => `${model}, on ${devices(count)}`,
+  inTheRoom: 'in the room',
   chatReady: (model: string) => `${model} is ready in the room.`,
   chatLoading: (model: string) => `${model} is being loaded in the room.`,
   chatBroken: (model: string) => `${model} waits for a device.`,

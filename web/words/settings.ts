@@ -95,7 +95,14 @@ export const settingsWords = {
   leaves: 'What leaves this device',
   leavesNote: 'Everything else stays here.',
   leavesRows: (host: string): readonly (readonly [string, string])[] => [
-    ['What you write, and answers', 'Nothing. They never leave this device.'],
+    [
+      'What you write, and answers',
+      'Nothing, where a model of this device answers. In a room: to the devices that hold its layers, encrypted on the way; those with the first and last layers can read it',
+    ],
+    [
+      'In a room',
+      'The server that introduces devices sees network addresses and a name made of the room’s secret. Its relay passes on what is encrypted',
+    ],
     [
       'Names of models you look up or get',
       `To ${host}. The first visit and Models also ask there for one model of the catalogue, to see whether it answers`,

@@ -19,8 +19,9 @@ const SIGNS: Readonly<Partial<Record<RoomDevice['platform'], IconName>>> = {
 export function deviceCards(app: App, room: RoomView): TemplateResult {
   const { devices } = room;
   const here = devices.filter(({ presence }) => presence !== 'away').length;
-  const computing = devices.filter(({ compute }) => compute).length;
-  const sorted = [...devices].sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
+  const computing = devices.filter(({ compute, presence }) => compute && presence !== 'away').length;
+  const order = (device: RoomDevice) => rank(device) + firstLayer(room.models[0], device);
+  const sorted = [...devices].sort((a, b) => order(a) - order(b) || (a.name < b.name ? -1 : 1));
   return html`<section class="panel o2" aria-labelledby="devices">
     <div class="between">
       <h2 id="devices">${words.devicesTitle}</h2>
@@ -32,8 +33,16 @@ export function deviceCards(app: App, room: RoomView): TemplateResult {
   </section>`;
 }
 
+/** This device, those that are here, those that are away. */
 function rank({ own, presence }: RoomDevice): number {
   return own ? 0 : presence === 'away' ? 2 : 1;
+}
+
+/** Where its layers begin, as a share of the model; those without any come last. */
+function firstLayer(model: RoomModelView | undefined, { device }: RoomDevice): number {
+  const own = model?.stages.filter((stage) => stage.device === device) ?? [];
+  const all = Math.max(1, ...(model?.stages.map(({ last }) => last) ?? []));
+  return own.length > 0 ? Math.min(...own.map(({ first }) => first)) / (all + 1) : 0.999;
 }
 
 function card(app: App, room: RoomView, device: RoomDevice): TemplateResult {

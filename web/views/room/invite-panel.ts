@@ -10,9 +10,9 @@ import { copyText } from './copy-text.ts';
 /** How another device comes in. A code is shown only where another device can open what it says. */
 export function invitePanel(app: App, room: RoomView): TemplateResult {
   const { invite } = room;
-  return html`<section class="invite o3" id="invite" aria-labelledby="invite-title">
+  return html`<section class="invite o3 ${room.models.length > 0 ? 'late' : ''}" id="invite" aria-labelledby="invite-title">
     <h2 id="invite-title" tabindex="-1">${words.invite}</h2>
-    ${invite === undefined ? html`<p class="note">${words.noInvite}</p>` : ways(app, invite)}
+    ${invite === undefined ? html`<p class="note">${words.noInvite}</p>` : ways(app, invite, room.devices.length < 2)}
     <div class="setting">
       <div>
         <span id="room-ask-first">${words.askFirst}</span>
@@ -30,11 +30,11 @@ export function invitePanel(app: App, room: RoomView): TemplateResult {
   </section>`;
 }
 
-function ways(app: App, invite: string): TemplateResult | typeof nothing {
+function ways(app: App, invite: string, alone: boolean): TemplateResult | typeof nothing {
   // what the server answers decides which address is right
   if (app.room.server.value === undefined) return nothing;
   const link = app.room.inviteLink(invite);
-  if (app.room.reach === 'this-computer') return thisComputer(link);
+  if (app.room.reach === 'this-computer') return thisComputer(link, alone);
   return html`${qrCode(link, words.qrLabel)}
     <div class="inviteside">
       <p class="note">${words.inviteNote}</p>
@@ -44,12 +44,12 @@ function ways(app: App, invite: string): TemplateResult | typeof nothing {
     ${steps(app)}`;
 }
 
-function thisComputer(link: string): TemplateResult {
+function thisComputer(link: string, alone: boolean): TemplateResult {
   return html`<div class="localonly">
     <p><b>${words.localTitle}</b></p>
     <p class="note">${words.localNote} <code>${words.localCommand}</code> ${words.localRest}</p>
     <div class="row pair">
-      <a class="btn" href=${link} target="_blank" rel="noopener">${words.secondWindow}</a>
+      <a class="btn ${alone ? 'main' : ''}" href=${link} target="_blank" rel="noopener">${words.secondWindow}</a>
       ${copyText(link, words.copyLink)}
     </div>
   </div>`;

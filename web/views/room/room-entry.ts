@@ -77,7 +77,7 @@ export class RoomEntry extends View {
       }
       ${window.isSecureContext ? nothing : calmLine('bad', words.cannotMake)} ${this.#name()}
       <div class="ways two-ways">
-        <section class="way" aria-labelledby="make">
+        <section class="way making" aria-labelledby="make">
           <h2 id="make">${words.make}</h2>
           <p>${words.makeNote}</p>
           <div class="setting">

@@ -1,12 +1,20 @@
-import { html, type nothing, type TemplateResult } from 'lit';
+import { html, nothing, type TemplateResult } from 'lit';
 import { customElement, property, state } from 'lit/decorators.js';
 import type { RoomView as Room } from '../../../worker/api.ts';
 import type { App } from '../../app.ts';
+import { button } from '../../ui/parts.ts';
 import { View } from '../../ui/view.ts';
 import { roomWords as words } from '../../words/room.ts';
 import { inRoom } from './in-room.ts';
 import { joining } from './joining.ts';
 import './room-entry.ts';
+
+interface Page {
+  readonly title: string;
+  readonly content: TemplateResult;
+  /** Whether the way to the invite stands at the top. */
+  readonly invites?: boolean;
+}
 
 /** The room of this window: how to get into one, the way in, and what is there. */
 @customElement('room-view')
@@ -28,12 +36,21 @@ export class RoomPage extends View {
   }
 
   protected override render() {
-    const { title, content } = this.#page(this.app.room.view.value);
-    return html`<header class="top"><div class="grow"><div class="title" aria-hidden="true">${title}</div></div></header>
+    const { title, content, invites = false } = this.#page(this.app.room.view.value);
+    return html`<header class="top">
+        <div class="grow"><div class="title" aria-hidden="true">${title}</div></div>
+        ${invites ? button(words.invite, () => this.#toInvite(), { kind: 'bare', icon: 'scan' }) : nothing}
+      </header>
       <main class="page roompage" id="content" tabindex="-1">${content}</main>`;
   }
 
-  #page(room: Room | undefined): { readonly title: string; readonly content: TemplateResult | typeof nothing } {
+  /** A phone has the invite further down. */
+  #toInvite(): void {
+    this.querySelector('#invite')?.scrollIntoView({ block: 'start' });
+    this.querySelector<HTMLElement>('#invite-title')?.focus({ preventScroll: true });
+  }
+
+  #page(room: Room | undefined): Page {
     const { invite } = this.app.router;
     if (!this.app.settled.value)
       return { title: words.room, content: html`<h1 class="vh" tabindex="-1">${words.room}</h1>` };
@@ -50,7 +67,7 @@ export class RoomPage extends View {
       };
       return { title: words.joining, content: joining(this.app, room, another) };
     }
-    return { title: words.room, content: inRoom(this.app, room) };
+    return { title: words.room, content: inRoom(this.app, room), invites: true };
   }
 }
 
