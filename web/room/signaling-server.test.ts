@@ -65,7 +65,7 @@ describe('a join that failed', () => {
     expect(candidatesFailure('a', true).message).not.toMatch(/--lan/);
     expect(proofFailure('a', { reason: 'version', by: 'us', behind: 'us' })).toMatchObject({
       stage: 'version',
-      message: expect.stringMatching(/^This device has an older version.*Reload/),
+      message: expect.stringMatching(/^This device has an older version.*updates itself/),
     });
     expect(proofFailure('a', { reason: 'version', by: 'us', behind: 'peer' }).message).toMatch(/^The other device has/);
     expect(proofFailure('a', { reason: 'removed', by: 'peer' })).toMatchObject({
