@@ -24,6 +24,8 @@ export interface HubSetup {
   readonly direct?: boolean;
   /** Answer the LFS batch API (default), or 404 as simple mirrors do. */
   readonly lfs?: boolean;
+  /** Wait so long after each 64 KiB of a body, as a network would. */
+  readonly chunkDelayMs?: number;
 }
 
 /** What goes wrong with requests of one kind: the first fault that fits, `times` times (without it: every time). */
@@ -71,6 +73,7 @@ export interface HubServer {
   /** Base URL of the second origin. */
   readonly cdnUrl: string;
   readonly requests: HubRequest[];
+  readonly chunkDelayMs: number;
   /** Replace or push at any time. */
   faults: HubFault[];
   /** The commit of a repository. */
@@ -90,6 +93,7 @@ export async function startHubServer(setup: HubSetup): Promise<HubServer> {
     url: '',
     cdnUrl: '',
     requests,
+    chunkDelayMs: setup.chunkDelayMs ?? 0,
     faults: [],
     commit: (repository) => hex('sha1', repository),
     close: async () => {
@@ -302,7 +306,11 @@ class Call {
     }
     this.#log.sent += to - from;
     // One write in flight, so that `sent` says what the client let through.
-    this.#response.write(body.subarray(from, to), () => this.#stream(body, to));
+    this.#response.write(body.subarray(from, to), () => {
+      const { chunkDelayMs } = this.#server;
+      if (chunkDelayMs > 0) setTimeout(() => this.#stream(body, to), chunkDelayMs);
+      else this.#stream(body, to);
+    });
   }
 
   #head(status: number, headers: Readonly<Record<string, string>>, noCors = this.#fault?.noCors === true): void {

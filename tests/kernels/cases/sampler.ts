@@ -16,6 +16,7 @@ import {
 import { specialize } from '../../../worker/gpu/specialize.ts';
 import { MAX_LOGIT_ROWS, padded, STEP_WORDS, writeStep } from '../../../worker/gpu/step.ts';
 import {
+  type Environment,
   expectClose,
   expectEqual,
   expectTrue,
@@ -91,6 +92,9 @@ const settings: readonly (readonly [string, Partial<SamplerParameters>])[] = [
   ],
 ];
 
+/** Not the page: Chromium's software GPU takes minutes, and its exp moves flat sums by a token. */
+const IN_NODE: readonly Environment[] = ['driver', 'safari', 'android'];
+
 export const cases: readonly KernelCase[] = [
   {
     name: 'each setting alone and all together draw the token that float64 draws with the same random number',
@@ -105,7 +109,7 @@ export const cases: readonly KernelCase[] = [
   },
   {
     name: 'the same over a vocabulary of 150,000',
-    environments: ['driver'], // Chromium's software GPU takes minutes, and its exp moves flat sums by a token
+    environments: IN_NODE,
     async run(gpu, random) {
       const logits = random.floats(150_000, 8);
       // some tokens that stand out, as a model's do
@@ -120,7 +124,7 @@ export const cases: readonly KernelCase[] = [
   },
   {
     name: 'flat logits over 150,000 tokens keep as many as top-k and top-p say',
-    environments: ['driver'],
+    environments: IN_NODE,
     async run(gpu, random) {
       const logits = random.floats(150_000, 0.5);
       const some: Partial<SamplerParameters>[] = [
@@ -138,7 +142,7 @@ export const cases: readonly KernelCase[] = [
   },
   {
     name: 'draws are distributed as float64 says',
-    environments: ['driver'],
+    environments: IN_NODE,
     async run(gpu, random) {
       const logits = random.floats(300, 4);
       for (const some of [{}, { temperature: 0.7, topK: 50, topP: 0.95 }, { temperature: 1.5, minP: 0.05 }]) {
@@ -161,7 +165,7 @@ export const cases: readonly KernelCase[] = [
   },
   {
     name: 'draws over 150,000 tokens are distributed as float64 says',
-    environments: ['driver'],
+    environments: IN_NODE,
     async run(gpu, random) {
       const logits = random.floats(150_000, 3);
       const sessions = Array.from({ length: MAX_LOGIT_ROWS }, (_, i) => session(logits, { seed: i }, 0));
