@@ -56,7 +56,10 @@ export class SimDevice {
     const visits = constants.visitorEvery > 0 && index % constants.visitorEvery === constants.visitorEvery - 1;
     this.drives = !visits;
     const isPhone = constants.devices > 8 && random.chance(constants.phoneChance);
-    const layers = random.between(...constants.budgetLayers) * (isPhone ? 0.5 : 1);
+    // evenly spread, so that a seed does not draw a room of small devices only
+    const [least, most] = constants.budgetLayers;
+    const spread = ((index * 7) % constants.devices) / Math.max(1, constants.devices - 1);
+    const layers = (least + (most - least) * spread) * (isPhone ? 0.5 : 1);
     this.profile = {
       compute: true,
       budgetBytes: Math.floor(layers * constants.bytesALayer),

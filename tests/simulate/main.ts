@@ -2,7 +2,7 @@ import { constantsFor } from './constants.ts';
 import { report } from './report.ts';
 import { Simulation } from './simulation.ts';
 
-/** npm run simulate -- [--hours H] [--devices N] [--seed S] [--json] [--trace] */
+/** npm run simulate -- [--hours H] [--devices N] [--seed S] [--json] [--trace] [--set NAME=JSON …] */
 export function main(args: readonly string[]): number {
   const number = (name: string, otherwise: number) => {
     const at = args.indexOf(`--${name}`);
@@ -11,7 +11,7 @@ export function main(args: readonly string[]): number {
     return value;
   };
   const devices = number('devices', 6);
-  const constants = constantsFor(devices, number('hours', 1), number('seed', 1));
+  const constants = { ...constantsFor(devices, number('hours', 1), number('seed', 1)), ...changes(args) };
   const began = performance.now();
   const trace = args.includes('--trace') ? (line: string) => console.log(line) : undefined;
   const simulation = new Simulation(constants, undefined, trace);
@@ -19,4 +19,9 @@ export function main(args: readonly string[]): number {
   const result = report(simulation, tally, (performance.now() - began) / 1000);
   console.log(args.includes('--json') ? JSON.stringify(result) : JSON.stringify(result, undefined, 2));
   return tally.answersLost + tally.wrongTokens + tally.stuck > 0 ? 1 : 0;
+}
+
+function changes(args: readonly string[]): Record<string, unknown> {
+  const named = args.filter((_, index) => args[index - 1] === '--set').map((text) => text.split('='));
+  return Object.fromEntries(named.map(([name, json]) => [name, JSON.parse(json ?? '')]));
 }

@@ -31,6 +31,7 @@ export function report(simulation: Simulation, tally: Tally, realSeconds: number
     },
     rowsComputed: tally.stepRows,
     steps: tally.steps,
+    proposals: tally.proposals,
     loads: tally.loads,
     linksOpened: tally.linksOpened,
     faults: tally.faults,

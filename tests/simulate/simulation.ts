@@ -1,6 +1,6 @@
 import { TICK_MS } from '../../worker/mesh/room/constants.ts';
 import type { ModelSizes } from '../../worker/mesh/room/io.ts';
-import type { StageKey } from '../../worker/mesh/room/messages.ts';
+import type { ControlMessage, StageKey } from '../../worker/mesh/room/messages.ts';
 import type { Constants, FaultKind } from './constants.ts';
 import { type Plant, SimDevice, type SimEffect, type SimInput } from './device.ts';
 import { EventQueue } from './event-queue.ts';
@@ -50,13 +50,16 @@ export class Simulation {
   readonly #random: Random;
   readonly #models: ModelSizes;
   readonly #plant: Plant | undefined;
+  readonly #proposed = new Set<string>();
   readonly #bySession = new Map<string, Conversation>();
   readonly #byId = new Map<string, SimDevice>();
   /** What waits for a device to wake. */
   readonly #deferred: Event[][];
   /** When each device last sent something on each link, for beats: by from * devices + to. */
   readonly #saidMs: Float64Array;
-  #faultsEndMs: number;
+  readonly #faultsEndMs: number;
+  /** By device: whether it reaches room now; emptied whenever a fault begins or ends. */
+  #roomNow: (boolean | undefined)[] = [];
   #trace: ((line: string) => void) | undefined;
 
   constructor(constants: Constants, plant?: Plant, trace?: (line: string) => void) {
@@ -132,15 +135,20 @@ export class Simulation {
         this.#connected(event.link);
         return;
       case 'fault':
+        this.#roomNow = [];
         if (event.device.life === event.life && this.nowMs < this.#faultsEndMs) this.#fault(event.device);
         return;
       case 'wake':
+        this.#roomNow = [];
         if (event.device.life === event.life) this.#wake(event.device, event.nap);
         return;
       case 'boot':
+        this.#roomNow = [];
         this.#boot(event.device);
         return;
       case 'heal':
+        this.#roomNow = [];
+        this.#trace?.(`${this.#clock()} ${event.device.index} heals`);
         for (const [from, to] of event.directions) this.#network.unblock(this.nowMs, from, to);
         event.device.isCutOff = false;
         event.device.undisturbedSinceMs = this.nowMs;
@@ -207,6 +215,7 @@ export class Simulation {
   #carryOut(device: SimDevice, effect: SimEffect): void {
     switch (effect.kind) {
       case 'send':
+        this.#noteProposals(device, effect.message);
         this.#post(device, effect.peer, { kind: 'control', peer: device.id, message: effect.message });
         return;
       case 'frame':
@@ -219,6 +228,7 @@ export class Simulation {
         this.#disconnect(device, effect.peer);
         return;
       case 'load': {
+        this.#trace?.(`${this.#clock()} ${device.index} load ${stageName(effect.stage)}`);
         const load = device.nextLoad++;
         this.tally.loads++;
         device.loads.set(stageName(effect.stage), load);
@@ -227,6 +237,7 @@ export class Simulation {
         return;
       }
       case 'unload':
+        this.#trace?.(`${this.#clock()} ${device.index} unload ${stageName(effect.stage)}`);
         device.loads.delete(stageName(effect.stage));
         return;
       case 'begin':
@@ -274,6 +285,18 @@ export class Simulation {
     }
   }
 
+  #noteProposals(device: SimDevice, message: ControlMessage): void {
+    if (message.type !== 'gossip') return;
+    for (const { id, stages } of message.placements) {
+      const name = `${id.model} ${id.epoch} ${id.proposer}`;
+      if (id.proposer !== device.id || this.#proposed.has(name)) continue;
+      this.#proposed.add(name);
+      this.tally.proposals++;
+      const places = stages.map((stage) => `${this.#byId.get(stage.device)?.index}:${stage.first}-${stage.last}`);
+      this.#trace?.(`${this.#clock()} ${device.index} proposes ${id.model} ${id.epoch}: ${places.join(' ')}`);
+    }
+  }
+
   #step(device: SimDevice): void {
     const step = device.executor.next();
     if (step === undefined) return;
@@ -308,7 +331,7 @@ export class Simulation {
     const to = this.#byId.get(peer);
     if (to === undefined || to.id !== peer) {
       // nobody is there under that name any more
-      const input = { kind: 'link-closed' as const, peer };
+      const input = { kind: 'connect-failed' as const, peer };
       this.#plan(device, this.constants.connectFailsMs, { kind: 'input', input });
       return;
     }
@@ -323,16 +346,18 @@ export class Simulation {
     const high = this.devices[link.high] as SimDevice;
     const asking = link.asking.splice(0);
     if (!low.runs || !high.runs || this.#network.isApart(low.index, high.index)) {
+      this.#trace?.(`${this.#clock()} ${link.low} ${link.high} not linked`);
       for (const index of new Set(asking)) {
         const asker = this.devices[index] as SimDevice;
         const peer = (asker === low ? high : low).id;
         if (!asker.isUp) continue;
-        const input = { kind: 'link-closed' as const, peer };
+        const input = { kind: 'connect-failed' as const, peer };
         this.#plan(asker, this.constants.connectFailsMs, { kind: 'input', input });
       }
       return;
     }
     const { openLow, openHigh } = link;
+    this.#trace?.(`${this.#clock()} ${link.low} ${link.high} linked`);
     this.#network.open(link);
     this.tally.linksOpened++;
     if (openLow) this.#give(low, { kind: 'link-closed', peer: high.id });
@@ -345,6 +370,7 @@ export class Simulation {
     const to = this.#byId.get(peer);
     if (to === undefined) return;
     const link = this.#network.link(device.index, to.index);
+    this.#trace?.(`${this.#clock()} ${device.index} disconnects ${to.index}`);
     // the other side hears of it if it can, after what was sent before
     this.#network.send(this.nowMs, device.index, to.index, { kind: 'link-closed', peer: device.id });
     this.#network.close(link, device.index);
@@ -431,6 +457,7 @@ export class Simulation {
 
   #wake(device: SimDevice, nap: Nap): void {
     device.isPaused = false;
+    this.#trace?.(`${this.#clock()} ${device.index} wakes`);
     device.undisturbedSinceMs = this.nowMs;
     if (nap.clockStands) device.skippedMs += this.nowMs - nap.beganMs;
     const events = this.#deferred[device.index] ?? [];
@@ -491,13 +518,14 @@ export class Simulation {
   }
 
   #boot(device: SimDevice): void {
-    const { life } = device;
-    const node = device.boot(this.#models, this.#plant);
+    device.boot(this.#models, this.#plant);
     device.undisturbedSinceMs = this.nowMs;
+    this.#trace?.(
+      `${this.#clock()} ${device.index} boots with ${device.profile.budgetBytes / this.constants.bytesALayer}`,
+    );
     this.#byId.set(device.id, device);
     this.#plan(device, this.#random.between(0, TICK_MS), { kind: 'tick' });
     this.#planFault(device);
-    if (life !== device.life) return;
     this.#give(device, { kind: 'restore', sessions: [...device.disk.values()] });
     for (const other of this.devices) {
       if (other === device || !other.isUp) continue;
@@ -506,13 +534,13 @@ export class Simulation {
       this.#plan(other, 50, { kind: 'input', input });
     }
     for (const conversation of this.conversations) {
-      if (conversation.device === device.index) this.#resume(device, conversation, node !== undefined);
+      if (conversation.device === device.index) this.#resume(device, conversation);
     }
   }
 
   // ---------- people ----------
 
-  #resume(device: SimDevice, conversation: Conversation, _booted: boolean): void {
+  #resume(device: SimDevice, conversation: Conversation): void {
     if (!conversation.isAnswering) {
       this.#planAsk(conversation);
       return;
@@ -576,8 +604,12 @@ export class Simulation {
     const { driverOutMs, noRoomMs, lastTokenMs } = conversation;
     const gapMs = this.nowMs - lastTokenMs;
     const stallMs = gapMs - driverOutMs - noRoomMs;
-    if (stallMs > this.constants.stallFromSeconds * 1000) this.tally.stallSeconds.push(stallMs / 1000);
-    else if (this.tally.tokens % 64 === 0) this.tally.lapMs.push(gapMs);
+    if (stallMs > this.constants.stallFromSeconds * 1000) {
+      this.tally.stallSeconds.push(stallMs / 1000);
+      this.#trace?.(
+        `${this.#clock()} ${conversation.device} ${conversation.session.slice(0, 4)} stalled ${stallMs / 1000}`,
+      );
+    } else if (this.tally.tokens % 64 === 0) this.tally.lapMs.push(gapMs);
     const seconds = (gapMs - driverOutMs) / 1000;
     if (seconds > this.tally.longestWithoutTokenSeconds) this.tally.longestWithoutTokenSeconds = seconds;
     this.tally.driverOutSeconds += driverOutMs / 1000;
@@ -632,6 +664,15 @@ export class Simulation {
    * every model that one of them drives.
    */
   #hasRoom(driver: SimDevice, sinceMs: number): boolean {
+    if (sinceMs < this.nowMs) return this.#findRoom(driver, sinceMs);
+    const cached = this.#roomNow[driver.index];
+    if (cached !== undefined) return cached;
+    const hasRoom = this.#findRoom(driver, sinceMs);
+    this.#roomNow[driver.index] = hasRoom;
+    return hasRoom;
+  }
+
+  #findRoom(driver: SimDevice, sinceMs: number): boolean {
     const isGood = (device: SimDevice) =>
       device.runs && (sinceMs >= this.nowMs || device.undisturbedSinceMs <= sinceMs);
     if (!isGood(driver)) return false;

@@ -69,7 +69,7 @@ export interface DeviceState {
   readonly links: readonly DeviceId[];
   readonly lost: readonly DeviceId[];
   readonly stages: readonly StageState[];
-  /** Sessions that it drives and that are answering. */
+  /** Sessions that it drives and that answer, or did within the last minute, with the placement they run on or wait for. */
   readonly driving: readonly { readonly session: SessionId; readonly placement: PlacementId }[];
 }
 

@@ -7,6 +7,8 @@ export const SUSPECT_MS = 1500;
 export const LOST_MS = 4000;
 /** So long a link that only some have lost may come back before a driver moves its own sessions. */
 export const DISAGREE_MS = 8000;
+/** Making a link takes less; who waits longer has a replacement loaded meanwhile. */
+export const LINKING_MS = 3500;
 /** A device that promised and did not deliver is passed over so long, while others can. */
 export const DISTRUST_MS = 30_000;
 
@@ -37,6 +39,8 @@ export const TAKE_UP_MS = 5000;
 export const KEEP_WEIGHTS_MS = 300_000;
 /** A stage that could not be loaded is tried again then. */
 export const FAILED_MS = 60_000;
+/** One for which there was no room. */
+export const NO_ROOM_MS = 5000;
 
 export const CHUNK_ROWS = 128;
 /** Chunks that may be on their way to the next stage. */

@@ -1,12 +1,20 @@
 import type { DeviceId, DeviceProfile, Placement, StageAssignment, StageState } from '../types.ts';
+import { cheapestCover } from './cover.ts';
+
+export interface CandidateStage extends StageState {
+  /** Nobody runs on it or waits for it: it gives way to a load, and its bytes count as free. */
+  readonly givesWay: boolean;
+}
 
 /** A device that may take layers. */
 export interface Candidate {
   readonly device: DeviceId;
   readonly profile: DeviceProfile;
-  /** Bytes that no stage takes which is still wanted. */
+  /** Budget that no stage takes, and what those take that would give way. */
   readonly freeBytes: number;
-  readonly stages: readonly StageState[];
+  readonly stages: readonly CandidateStage[];
+  /** The dealer has a link to it: that it answers is certain. */
+  readonly isLinked: boolean;
 }
 
 export interface DealRequest {
@@ -27,20 +35,28 @@ export type Dealt =
   /** 0: there would be room, but on devices that do not reach one another. */
   | { readonly missingBytes: number };
 
-/** Who shall hold which layers: a repair of the base where one is possible, else all layers dealt anew. */
+/**
+ * Who shall hold which layers: what devices hold already, with what lacks loaded by one device each; else what stays of
+ * the base, with what lacks split; else all layers dealt anew.
+ */
 export function deal(request: DealRequest): Dealt {
+  const isHeld = request.candidates.some(({ stages }) =>
+    stages.some(({ placement }) => placement.model === request.model),
+  );
+  const covered = isHeld ? cheapestCover(request) : undefined;
+  if (covered !== undefined) return { stages: covered };
   const repaired = request.base && repair(request, request.base);
   if (repaired !== undefined) return { stages: repaired };
   return dealAnew(request);
 }
 
-/** All stages that can stay do; each gap between them goes to who holds these layers, else to who has room. */
+/** All stages that can stay do; each gap between them goes to who has room. */
 function repair(request: DealRequest, base: Placement): StageAssignment[] | undefined {
   if (base.stages.at(-1)?.last !== request.layers) return undefined;
   const staying = base.stages.filter((stage) => request.stays(stage));
   if (staying.length === 0) return undefined;
   const kept = withoutPairsApart(staying, request.apart);
-  const room = new Room(request);
+  const room = new Room(request, kept);
   const stages: StageAssignment[] = [];
   let layer = 0;
   for (const stage of [...kept, undefined]) {
@@ -79,9 +95,16 @@ class Room {
   readonly #request: DealRequest;
   readonly #free: Map<DeviceId, number>;
 
-  constructor(request: DealRequest) {
+  constructor(request: DealRequest, kept: readonly StageAssignment[]) {
     this.#request = request;
     this.#free = new Map(request.candidates.map(({ device, freeBytes }) => [device, freeBytes]));
+    for (const { device, first, last } of kept) {
+      const candidate = request.candidates.find((one) => one.device === device);
+      const held = candidate?.stages.find(
+        (one) => one.placement.model === request.model && one.first === first && one.last === last,
+      );
+      if (candidate !== undefined && held?.givesWay) this.#take(candidate, first, last);
+    }
   }
 
   fill(
@@ -91,51 +114,24 @@ class Room {
     after: DeviceId | undefined,
     kept: readonly StageAssignment[],
   ): StageAssignment[] | undefined {
-    const reaches = (device: DeviceId, last: boolean) =>
+    const reaches = (device: DeviceId) =>
       (before === undefined || !this.#request.apart(device, before)) &&
-      (!last || after === undefined || !this.#request.apart(device, after));
-    const held = this.#held(first, last, 'ready', reaches) ?? this.#held(first, last, 'loading', reaches);
-    if (held !== undefined) return held;
+      (after === undefined || !this.#request.apart(device, after));
     // fewest hops: who is in the pipeline anyway is asked first, then who has most room
     const hops = new Set(kept.map(({ device }) => device));
     const order = [...this.#request.candidates].sort(
       (a, b) =>
-        Number(hops.has(b.device)) - Number(hops.has(a.device)) || this.#freeOf(b) - this.#freeOf(a) || order2(a, b),
+        Number(hops.has(b.device)) - Number(hops.has(a.device)) ||
+        Number(b.isLinked) - Number(a.isLinked) ||
+        this.#freeOf(b) - this.#freeOf(a) ||
+        order2(a, b),
     );
     for (const candidate of order) {
-      if (this.#fits(candidate, first, last) && reaches(candidate.device, true)) {
+      if (this.#fits(candidate, first, last) && reaches(candidate.device)) {
         return [this.#take(candidate, first, last)];
       }
     }
     return this.#split(first, last, order);
-  }
-
-  /** Stages that somebody has already, one after the other. */
-  #held(
-    first: number,
-    last: number,
-    phase: 'ready' | 'loading',
-    reaches: (device: DeviceId, isLast: boolean) => boolean,
-  ): StageAssignment[] | undefined {
-    if (first === last) return [];
-    const found: StageAssignment[] = [];
-    for (const { device, stages } of this.#request.candidates) {
-      for (const stage of stages) {
-        if (stage.placement.model !== this.#request.model || stage.first !== first || stage.last > last) continue;
-        if (stage.phase !== phase || !reaches(device, stage.last === last)) continue;
-        found.push({ device, first, last: stage.last });
-      }
-    }
-    // the longest first: fewest hops
-    found.sort((a, b) => b.last - a.last);
-    for (const stage of found) {
-      const rest = this.#held(stage.last, last, phase, reaches);
-      if (rest === undefined) continue;
-      const candidate = this.#request.candidates.find(({ device }) => device === stage.device) as Candidate;
-      this.#take(candidate, stage.first, stage.last);
-      return [stage, ...rest];
-    }
-    return undefined;
   }
 
   /** Each in turn takes as many layers as it can hold. */
@@ -174,18 +170,10 @@ function order2(a: Candidate, b: Candidate): number {
 
 /** The fewest devices whose budgets hold the model, the largest first, ranges in proportion to budgets. */
 function dealAnew(request: DealRequest): Dealt {
-  const { layers, base } = request;
-  const freed = (candidate: Candidate) => {
-    let bytes = candidate.freeBytes;
-    for (const { device, first, last } of base?.stages ?? []) {
-      const holds = candidate.stages.some((held) => held.first === first && held.last === last);
-      if (device === candidate.device && holds) bytes += request.bytes(first, last, candidate.profile);
-    }
-    return bytes;
-  };
+  const { layers } = request;
   let pool = request.candidates
     .filter(({ profile }) => profile.compute)
-    .map((candidate) => ({ candidate, bytes: freed(candidate) }))
+    .map((candidate) => ({ candidate, bytes: candidate.freeBytes }))
     .sort((a, b) => b.bytes - a.bytes || order2(a.candidate, b.candidate));
   let reached = true;
   for (;;) {

@@ -1,6 +1,6 @@
 import type { DeviceId, ModelKey, Placement, SessionId } from '../types.ts';
 import { beginnings, type Holding } from './begins.ts';
-import { BUSY_RETRY_MS, IDS_A_FRAME, PREPARE_MS, SILENCE_LAPS, SILENCE_LEAST_MS } from './constants.ts';
+import { BUSY_RETRY_MS, IDLE_MS, IDS_A_FRAME, PREPARE_MS, SILENCE_LAPS, SILENCE_LEAST_MS } from './constants.ts';
 import { type Attempts, validPositions, withAttempt } from './cuts.ts';
 import type { Effect, Input, SessionHead, Status, StoredSession } from './io.ts';
 import type { Frame, PreparedMessage, RefusedMessage, Sampler } from './messages.ts';
@@ -27,6 +27,10 @@ export class Drive<P> {
   phase: DrivePhase = 'idle';
   /** What the attempt runs on, or what is waited for. */
   known: KnownPlacement | undefined;
+  /** Nothing that is known can serve it: `known` is of the past. */
+  isHopeless = false;
+  /** The room is told that it needs its placement. */
+  isListed = false;
   /** Not before; awake ms. A stage had no free slot. */
   retryMs = 0;
   /** What was last said to the person. */
@@ -84,6 +88,12 @@ export class Drive<P> {
 
   get isAttempting(): boolean {
     return this.phase === 'preparing' || this.phase === 'running' || this.phase === 'storing';
+  }
+
+  /** While it answers, and a while after: the next question mostly comes soon. */
+  holdsPlacement(nowMs: number): boolean {
+    if (this.known === undefined) return false;
+    return this.isAnswering ? !this.isHopeless : nowMs - this.#sinceMs < IDLE_MS;
   }
 
   uses(device: DeviceId): boolean {

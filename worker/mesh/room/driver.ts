@@ -41,8 +41,10 @@ export class Driver<P> {
 
   driving(): DeviceState['driving'] {
     const driving: { session: SessionId; placement: Placement['id'] }[] = [];
-    for (const { session, isAnswering, known } of this.#drives.values()) {
-      if (isAnswering && known !== undefined) driving.push({ session, placement: known.placement.id });
+    for (const drive of this.#drives.values()) {
+      if (drive.isListed && drive.known !== undefined) {
+        driving.push({ session: drive.session, placement: drive.known.placement.id });
+      }
     }
     return driving;
   }
@@ -137,6 +139,11 @@ export class Driver<P> {
     if (isTime) this.#lookedMs = nowMs;
     const { version } = this.#view;
     for (const drive of this.#drives.values()) {
+      const isListed = drive.holdsPlacement(nowMs);
+      if (isListed !== drive.isListed) {
+        drive.isListed = isListed;
+        this.changed = true;
+      }
       if (!drive.isAnswering) continue;
       const overdue = drive.overdue();
       if (overdue !== undefined) {
@@ -172,6 +179,8 @@ export class Driver<P> {
       if (isOther && drive.told !== undefined) {
         drive.tell({ kind: 'moved', devices: known.placement.stages.map(({ device }) => device) });
       }
+      drive.isHopeless = false;
+      drive.isListed = true;
       drive.begin(known);
       this.changed = true;
       return;
@@ -183,29 +192,37 @@ export class Driver<P> {
    * suspected stays where it is, while its replacement loads.
    */
   #seeServed(drive: Drive<P>): void {
-    let hoped: KnownPlacement | undefined;
-    let reason: 'loading' | 'linking' = 'loading';
-    let served = false;
+    let highest: KnownPlacement | undefined;
+    let highestSound: KnownPlacement | undefined;
+    let current: KnownPlacement | undefined;
+    let isLinking = false;
     for (const known of this.#view.book.of(drive.model)) {
       const { use, lacks, sound } = this.#view.judge(known, this.#post.nowMs);
       if (use === 'hopeless') continue;
-      if (hoped === undefined) {
-        hoped = known;
-        reason = lacks === 'linking' ? 'linking' : 'loading';
-      }
+      if (lacks === 'linking') isLinking = true;
+      highest ??= known;
       if (!sound) continue;
-      served = true;
-      hoped = known;
-      break;
+      highestSound ??= known;
+      if (known === drive.known) current = known;
     }
+    // what loads already is waited for, though something higher begins to; of one epoch the higher holds
+    const keeps = current !== undefined && highestSound !== undefined && !isSameEpoch(current, highestSound);
+    const hoped = keeps ? current : (highestSound ?? highest);
     if (drive.phase === 'waiting') {
+      if (drive.isHopeless !== (hoped === undefined)) {
+        drive.isHopeless = hoped === undefined;
+        drive.isListed = drive.holdsPlacement(this.#post.nowMs);
+        this.changed = true;
+      }
       if (hoped !== undefined && drive.known !== hoped) {
         drive.known = hoped;
         this.changed = true;
       }
-      if (hoped !== undefined && drive.retryMs <= this.#post.nowMs) drive.tell({ kind: 'waiting', reason });
+      if (hoped !== undefined && drive.retryMs <= this.#post.nowMs) {
+        drive.tell({ kind: 'waiting', reason: isLinking ? 'linking' : 'loading' });
+      }
     }
-    if (served) drive.unservedSinceMs = undefined;
+    if (highestSound !== undefined) drive.unservedSinceMs = undefined;
     else this.#wantProposal(drive);
   }
 
@@ -220,9 +237,13 @@ export class Driver<P> {
       drive.unservedSinceMs = undefined;
       this.#propose(drive.model, dealt.stages);
       const proposed = this.#view.book.highest(drive.model);
-      if (drive.phase === 'waiting' && proposed !== undefined) drive.known = proposed;
+      if (drive.phase === 'waiting' && proposed !== undefined) {
+        drive.known = proposed;
+        drive.isHopeless = false;
+        drive.isListed = true;
+      }
       this.changed = true;
-    } else if (drive.phase === 'waiting') drive.tell({ kind: 'paused', missingBytes: dealt.missingBytes });
+    } else if (drive.isHopeless) drive.tell({ kind: 'paused', missingBytes: dealt.missingBytes });
   }
 
   #rank(model: ModelKey): number {
@@ -240,19 +261,18 @@ export class Driver<P> {
   deal(model: ModelKey): Dealt | undefined {
     const layers = this.#models.layers(model);
     if (layers === undefined) return undefined;
-    const { nowMs } = this.#post;
     const candidates: Candidate[] = [];
-    for (const state of this.#view.answering(nowMs)) {
+    for (const state of this.#view.answering(this.#post.nowMs)) {
       const { device } = state;
       if (this.#view.links.isSuspected(device) || this.#view.isApart(this.#post.device, device)) continue;
-      candidates.push(state);
+      candidates.push(this.#candidate(state, model));
     }
     const base = this.#view.book.highest(model);
     return deal({
       model,
       layers,
       bytes: (first, last, profile) => this.#models.bytes(model, first, last, profile) ?? Number.POSITIVE_INFINITY,
-      candidates: candidates.filter(({ stages }) => !hasFailed(stages, model)),
+      candidates,
       apart: (a, b) => this.#view.isApart(a, b),
       base: base?.placement,
       stays: ({ device, first, last }) => {
@@ -262,9 +282,27 @@ export class Driver<P> {
       },
     });
   }
+
+  /** What the device could take for the model: what it holds that nobody needs gives way. */
+  #candidate({ device, profile, freeBytes, stages }: DeviceState, model: ModelKey): Candidate {
+    let free = freeBytes;
+    const own = stages.map((stage) => {
+      const { first, last, placement, phase } = stage;
+      const givesWay = phase !== 'failed' && !this.#view.isNeeded(device, placement.model, first, last);
+      if (givesWay) free += this.#models.bytes(placement.model, first, last, profile) ?? 0;
+      return { ...stage, givesWay };
+    });
+    // who tried in vain a short while ago keeps what it has, and is given no more
+    const isLinked = device === this.#post.device || this.#view.links.isUp(device);
+    return { device, profile, stages: own, isLinked, freeBytes: hasFailed(stages, model) ? 0 : free };
+  }
 }
 
 /** It tried and could not, a short while ago. */
 function hasFailed(stages: DeviceState['stages'], model: ModelKey): boolean {
   return stages.some(({ phase, placement }) => phase === 'failed' && placement.model === model);
+}
+
+function isSameEpoch(a: KnownPlacement, b: KnownPlacement): boolean {
+  return a.placement.id.epoch === b.placement.id.epoch;
 }

@@ -1,5 +1,5 @@
 import type { DeviceId, DeviceProfile, PlacementId, StageState } from '../types.ts';
-import { FAILED_MS, KEEP_WEIGHTS_MS } from './constants.ts';
+import { FAILED_MS, KEEP_WEIGHTS_MS, NO_ROOM_MS } from './constants.ts';
 import type { ModelSizes } from './io.ts';
 import type { StageKey } from './messages.ts';
 import { isSamePlacement, isSameStage, type PlacementBook } from './placement-order.ts';
@@ -13,10 +13,18 @@ interface Held {
   readonly bytes: number;
   doneBytes: number;
   totalBytes: number;
-  /** A placement that somebody uses or waits for, or the highest of the model, names it. */
-  wanted: boolean;
+  /** `driven`: somebody runs on it or waits for it. `named`: the highest placement of the model names it. */
+  wanted: 'driven' | 'named' | 'no';
   /** When it was last wanted or used, or failed; awake ms. */
   usedMs: number;
+  /** After a failure: how long until it is tried again. */
+  restMs: number;
+}
+
+interface Wanted {
+  readonly stage: StageKey;
+  readonly placement: PlacementId;
+  readonly isDriven: boolean;
 }
 
 /** Which stages this device loads, keeps and drops: those that placements of interest give it, within its budget. */
@@ -62,10 +70,10 @@ export class Holdings<P> {
     }));
   }
 
-  /** Budget that no stage takes, or only one that would give way. */
+  /** Budget that no stage takes. */
   get freeBytes(): number {
     return this.#held.reduce(
-      (free, held) => (held.wanted && held.phase !== 'failed' ? free - held.bytes : free),
+      (free, held) => (held.phase === 'failed' ? free : free - held.bytes),
       this.#profile.budgetBytes,
     );
   }
@@ -106,72 +114,86 @@ export class Holdings<P> {
     const wanted = this.#wanted(device);
     for (const held of this.#held) {
       const by = wanted.find(({ stage }) => isSameStage(stage, held.stage));
-      const isWanted = by !== undefined || (held.phase === 'ready' && this.#isUsed(held.stage));
-      if (isWanted !== held.wanted) this.changed = true;
-      held.wanted = isWanted;
-      if (isWanted && held.phase !== 'failed') held.usedMs = nowMs;
+      const isUsed = by?.isDriven === true || (held.phase === 'ready' && this.#isUsed(held.stage));
+      held.wanted = isUsed ? 'driven' : by === undefined ? 'no' : 'named';
+      if (held.wanted !== 'no' && held.phase !== 'failed') held.usedMs = nowMs;
       if (by !== undefined && !isSamePlacement(by.placement, held.placement)) {
         held.placement = by.placement;
         this.changed = true;
       }
     }
-    for (const held of this.#held) if (!held.wanted && this.#isOver(held, nowMs)) this.#drop(held);
+    for (const held of this.#held) if (held.wanted === 'no' && this.#isOver(held, nowMs)) this.#drop(held);
     for (const held of this.#held) {
-      if (held.phase === 'failed' && nowMs - held.usedMs >= FAILED_MS) this.#drop(held);
+      if (held.phase === 'failed' && nowMs - held.usedMs >= held.restMs) this.#drop(held);
     }
-    for (const { stage, placement } of wanted) {
-      if (this.#find(stage) === undefined) this.#load(stage, placement);
-    }
+    for (const one of wanted) if (this.#find(one.stage) === undefined) this.#load(one);
   }
 
   #isOver(held: Held, nowMs: number): boolean {
     return held.phase !== 'ready' || nowMs - held.usedMs >= KEEP_WEIGHTS_MS;
   }
 
-  /** This device's stages in the highest placement of each model, and in all that live drivers use or wait for. */
-  #wanted(device: DeviceId): { stage: StageKey; placement: PlacementId }[] {
-    const wanted: { stage: StageKey; placement: PlacementId }[] = [];
-    const add = (id: PlacementId) => {
+  /** This device's stages in all placements that live drivers use or wait for, and in the highest of each model. */
+  #wanted(device: DeviceId): Wanted[] {
+    const wanted: Wanted[] = [];
+    const add = (id: PlacementId, isDriven: boolean) => {
       const known = this.#book.get(id);
       for (const { device: holder, first, last } of known?.placement.stages ?? []) {
         if (holder !== device) continue;
         const stage = { model: id.model, first, last };
-        if (!wanted.some((other) => isSameStage(other.stage, stage))) wanted.push({ stage, placement: id });
+        if (!wanted.some((other) => isSameStage(other.stage, stage))) wanted.push({ stage, placement: id, isDriven });
       }
     };
+    for (const live of this.#records.live()) {
+      for (const { placement } of this.#records.of(live)?.driving ?? []) add(placement, true);
+    }
     for (const model of this.#book.models()) {
       const highest = this.#book.highest(model);
-      if (highest !== undefined) add(highest.placement.id);
-    }
-    for (const live of this.#records.live()) {
-      for (const { placement } of this.#records.of(live)?.driving ?? []) add(placement);
+      if (highest !== undefined) add(highest.placement.id, false);
     }
     return wanted;
   }
 
-  #load(stage: StageKey, placement: PlacementId): void {
+  #load({ stage, placement, isDriven }: Wanted): void {
     const { nowMs } = this.#post;
     const bytes = this.#models.bytes(stage.model, stage.first, stage.last, this.#profile) ?? 0;
-    const fits = this.#profile.compute && this.#makeRoom(bytes);
-    const phase = fits ? ('loading' as const) : ('failed' as const);
-    this.#held.push({ stage, placement, phase, bytes, doneBytes: 0, totalBytes: bytes, wanted: true, usedMs: nowMs });
+    const fits = this.#profile.compute && this.#makeRoom(bytes, isDriven);
+    // nobody waits for it: it may find room later
+    if (!fits && !isDriven) return;
+    this.#held.push({
+      stage,
+      placement,
+      phase: fits ? 'loading' : 'failed',
+      bytes,
+      doneBytes: 0,
+      totalBytes: bytes,
+      wanted: isDriven ? 'driven' : 'named',
+      usedMs: nowMs,
+      restMs: fits ? FAILED_MS : NO_ROOM_MS,
+    });
     this.changed = true;
     if (fits) this.#post.emit({ kind: 'load', stage });
   }
 
-  /** Drops what nobody wants, the longest unused first, until so much of the budget is free. */
-  #makeRoom(bytes: number): boolean {
-    for (;;) {
-      const taken = this.#held.reduce((sum, held) => (held.phase === 'failed' ? sum : sum + held.bytes), 0);
-      if (taken + bytes <= this.#profile.budgetBytes) return true;
-      let oldest: Held | undefined;
+  /**
+   * For a stage that is waited for, drops what nobody waits for until so much of the budget is free: first what no
+   * placement names, the longest unused first. Others take what is free as it is.
+   */
+  #makeRoom(bytes: number, isDriven: boolean): boolean {
+    const givesWay = ({ wanted, phase }: Held) => phase !== 'failed' && wanted !== 'driven';
+    const most = this.#held.reduce((sum, held) => sum + (givesWay(held) ? held.bytes : 0), this.freeBytes);
+    if ((isDriven ? most : this.freeBytes) < bytes) return false;
+    while (this.freeBytes < bytes) {
+      let next: Held | undefined;
       for (const held of this.#held) {
-        if (held.wanted || held.phase === 'failed') continue;
-        if (oldest === undefined || held.usedMs < oldest.usedMs) oldest = held;
+        if (!givesWay(held)) continue;
+        const isSame = next !== undefined && held.wanted === next.wanted;
+        if (next === undefined || (isSame ? held.usedMs < next.usedMs : held.wanted === 'no')) next = held;
       }
-      if (oldest === undefined) return false;
-      this.#drop(oldest);
+      if (next === undefined) return false;
+      this.#drop(next);
     }
+    return true;
   }
 
   #drop(held: Held): void {

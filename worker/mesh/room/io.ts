@@ -56,8 +56,9 @@ export interface StoredSession {
 export type Input<P> =
   | { readonly kind: 'tick' }
   | { readonly kind: 'link-open'; readonly peer: DeviceId }
-  /** Also: a connection that was asked for did not come about. */
   | { readonly kind: 'link-closed'; readonly peer: DeviceId }
+  /** A connection that was asked for did not come about. */
+  | { readonly kind: 'connect-failed'; readonly peer: DeviceId }
   /** Something arrived that says nothing: it counts as being heard. */
   | { readonly kind: 'beat'; readonly peer: DeviceId }
   | { readonly kind: 'control'; readonly peer: DeviceId; readonly message: ControlMessage }
@@ -146,7 +147,7 @@ export type Status =
 export type Effect<P> =
   | { readonly kind: 'send'; readonly peer: DeviceId; readonly message: ControlMessage }
   | { readonly kind: 'frame'; readonly peer: DeviceId; readonly frame: Frame<P> }
-  /** Ends in `link-open` or `link-closed`. Where both ask at once, one link comes about. */
+  /** Ends in `link-open` or `connect-failed`. Where both ask at once, one link comes about. */
   | { readonly kind: 'connect'; readonly peer: DeviceId; readonly address: string | undefined }
   /** No `link-closed` follows. */
   | { readonly kind: 'disconnect'; readonly peer: DeviceId }

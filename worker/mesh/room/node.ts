@@ -16,6 +16,7 @@ import { View } from './view.ts';
 
 /** A lost link is named in the record so long, though its peer may be gone. */
 const NAME_LOST_MS = 10_000;
+const SURVEY_MS = 1000;
 
 type ToSelf<P> = { message: ControlMessage } | { frame: Frame<P> };
 
@@ -46,8 +47,11 @@ export class RoomNode<P> {
   #changed = true;
   #linksVersion = -1;
   #seenVersion = -1;
-  /** A record of a device came that a session here needs. */
-  #concernsDriver = false;
+  /** When links, stages and old records were last seen to, and of which version of links and placements. */
+  #surveyedMs = Number.NEGATIVE_INFINITY;
+  #surveyedVersion = -1;
+  /** Others shall know at once who waits for it. */
+  #hasProposed = false;
   #digestMs = 0;
   #digestTurn = 0;
 
@@ -113,6 +117,10 @@ export class RoomNode<P> {
         return;
       case 'link-open':
         this.#linked(input.peer);
+        return;
+      case 'connect-failed':
+        // the other side's try may have come about meanwhile
+        if (!this.links.isUp(input.peer)) this.#lost(input.peer);
         return;
       case 'link-closed':
         this.#lost(input.peer);
@@ -185,17 +193,28 @@ export class RoomNode<P> {
       this.#effects.push({ kind: 'disconnect', peer });
       this.#lost(peer);
     });
-    this.records.forgetOld(nowMs);
-    this.topology.look();
-    this.holdings.look(this.#options.device);
     this.driver.look();
+    this.#survey();
     this.#publish();
     this.#flush();
     if (nowMs - this.#digestMs >= DIGEST_MS) {
       this.#digestMs = nowMs;
       this.#sendDigest();
+      this.records.forgetOld(nowMs);
       this.book.prune(PLACEMENTS_KEPT, (id) => this.#isDriven(id));
     }
+  }
+
+  /** Sees to links and stages: once a second, at once where links, placements or what this device drives changed. */
+  #survey(): void {
+    const { nowMs } = this.#clock;
+    const version = this.links.version + this.book.version;
+    const isTime = nowMs - this.#surveyedMs >= SURVEY_MS;
+    if (!isTime && version === this.#surveyedVersion && !this.driver.changed) return;
+    this.#surveyedMs = nowMs;
+    this.#surveyedVersion = version;
+    this.topology.look();
+    this.holdings.look(this.#options.device);
   }
 
   #heard(peer: DeviceId): void {
@@ -311,15 +330,15 @@ export class RoomNode<P> {
       else this.#frame(device, one.frame);
     }
     this.#toSelf.length = 0;
-    if (this.holdings.changed) {
+    if (this.holdings.changed || this.#hasProposed) {
+      this.#hasProposed = false;
       this.#publish();
       this.#flush();
     }
     // what concerns a session is looked at now, the rest of what is new at the next tick
-    const version = this.links.version + this.book.version;
-    if ((version !== this.#seenVersion || this.#concernsDriver) && !this.#away) {
+    const version = this.links.version + this.book.version + this.view.news;
+    if (version !== this.#seenVersion && !this.#away) {
       this.#seenVersion = version;
-      this.#concernsDriver = false;
       this.driver.look();
       if (this.#toSelf.length > 0) this.#settle();
     }
@@ -330,7 +349,7 @@ export class RoomNode<P> {
   #learn(from: DeviceId, state: DeviceState): void {
     if (state.device !== this.#options.device) {
       const isNews = this.records.accept(state, from, this.#clock.nowMs);
-      if (isNews && this.driver.needs(state.device)) this.#concernsDriver = true;
+      if (isNews && this.driver.needs(state.device)) this.view.news++;
       return;
     }
     // an older self that knew more: a disk that was set back
@@ -351,6 +370,7 @@ export class RoomNode<P> {
   #propose(model: ModelKey, stages: readonly StageAssignment[]): void {
     const epoch = (this.book.highest(model)?.placement.id.epoch ?? 0) + 1;
     const id = { model, epoch, proposer: this.#options.device };
+    this.#hasProposed = true;
     this.#learnPlacement(undefined, { id, stages, spares: [] });
   }
 

@@ -19,7 +19,7 @@ export class Records {
   readonly #kept = new Map<DeviceId, Kept>();
   /** For each linked peer the devices whose record it may lack. */
   readonly #pending = new Map<DeviceId, Set<DeviceId>>();
-  #version = 0;
+  #linksVersion = 0;
   #live: Set<DeviceId>;
   #liveVersion = -1;
 
@@ -28,9 +28,9 @@ export class Records {
     this.#live = new Set([self]);
   }
 
-  /** Rises with each record that is taken. */
-  get version(): number {
-    return this.#version;
+  /** Rises with each link that comes or goes, of whichever device. */
+  get linksVersion(): number {
+    return this.#linksVersion;
   }
 
   of(device: DeviceId): DeviceState | undefined {
@@ -56,7 +56,7 @@ export class Records {
     }
     if (known !== undefined && !isNewer(state, known.state)) return false;
     this.#kept.set(state.device, { state, seenMs: nowMs });
-    this.#version++;
+    if (known === undefined || !areEqual(known.state.links, state.links)) this.#linksVersion++;
     for (const [peer, pending] of this.#pending) {
       // who has a link to the device hears it from there
       if (peer === from || peer === state.device || (from !== undefined && state.links.includes(peer))) continue;
@@ -67,12 +67,12 @@ export class Records {
 
   linked(peer: DeviceId): void {
     this.#pending.set(peer, new Set());
-    this.#version++;
+    this.#linksVersion++;
   }
 
   unlinked(peer: DeviceId): void {
     this.#pending.delete(peer);
-    this.#version++;
+    this.#linksVersion++;
   }
 
   /** Gives each peer what it may lack. */
@@ -94,8 +94,8 @@ export class Records {
    * Whoever is in nobody's links is dead: all that had a link to it have lost it.
    */
   live(): ReadonlySet<DeviceId> {
-    if (this.#liveVersion === this.#version) return this.#live;
-    this.#liveVersion = this.#version;
+    if (this.#liveVersion === this.#linksVersion) return this.#live;
+    this.#liveVersion = this.#linksVersion;
     const live = new Set<DeviceId>([this.#self]);
     for (const peer of this.#pending.keys()) live.add(peer);
     // a set grows while it is walked
@@ -150,6 +150,10 @@ export class Records {
   }
 
   remove(device: DeviceId): void {
-    if (this.#kept.delete(device)) this.#version++;
+    if (this.#kept.delete(device)) this.#linksVersion++;
   }
+}
+
+function areEqual(a: readonly DeviceId[], b: readonly DeviceId[]): boolean {
+  return a.length === b.length && a.every((device, i) => device === b[i]);
 }

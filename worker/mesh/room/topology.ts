@@ -28,6 +28,9 @@ interface Known {
   retryMs: number;
   nextTryMs: number;
   wantedMs: number;
+  /** As it was when last looked at. */
+  isLive: boolean;
+  isWanted: boolean;
 }
 
 /**
@@ -100,11 +103,15 @@ export class Topology<P> {
       const known = this.#known.get(device);
       if (known === undefined) continue;
       known.wantedMs = nowMs;
+      if (!known.isWanted) this.#tryNow(known);
+      known.isWanted = true;
       if (!this.#view.links.isUp(device)) this.#connect(known, nowMs);
     }
     for (const known of this.#known.values()) {
       const { device } = known;
-      if (wanted.has(device) || known.askedMs !== undefined) continue;
+      if (wanted.has(device)) continue;
+      known.isWanted = false;
+      if (known.askedMs !== undefined) continue;
       if (!this.#view.links.isUp(device)) {
         // that it cannot be reached is of no interest any more
         if (this.#view.links.lostSinceMs(device) !== undefined && nowMs - known.wantedMs > SPARE_LINK_MS) {
@@ -149,7 +156,11 @@ export class Topology<P> {
         known.address = state.address;
         this.#tryNow(known);
       }
-      if (live.has(device)) known.seenMs = nowMs;
+      if (live.has(device)) {
+        known.seenMs = nowMs;
+        if (!known.isLive) this.#tryNow(known);
+      }
+      known.isLive = live.has(device);
     }
     for (const known of this.#known.values()) {
       if (nowMs - known.seenMs > FORGET_MS && !this.#view.links.isUp(known.device)) this.#known.delete(known.device);
@@ -172,6 +183,8 @@ export class Topology<P> {
         retryMs: RETRY_LEAST_MS,
         nextTryMs: 0,
         wantedMs: 0,
+        isLive: false,
+        isWanted: false,
       };
       this.#known.set(device, known);
     }

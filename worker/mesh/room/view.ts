@@ -1,12 +1,13 @@
 import type { DeviceId, DeviceState, ModelKey } from '../types.ts';
-import { DISAGREE_MS, TAKE_UP_MS } from './constants.ts';
+import { DISAGREE_MS, LINKING_MS, TAKE_UP_MS } from './constants.ts';
 import type { Links } from './links.ts';
 import type { KnownPlacement, PlacementBook } from './placement-order.ts';
 import type { Records } from './records.ts';
 
 /**
  * `usable`: an attempt can begin on it now. `coming`: it loads or links. `hopeless`: it needs a device that is dead, cannot,
- * or was given its time. A placement that is not `sound` has a suspected device.
+ * or was given its time. A placement that is not `sound` has a
+ * suspected device, or lacks a link for longer than it takes to make one.
  */
 export interface Verdict {
   readonly use: 'usable' | 'coming' | 'hopeless';
@@ -41,9 +42,12 @@ export class View {
     this.book = book;
   }
 
+  /** Raised where a record came of a device that a session here is on, or waits for. */
+  news = 0;
+
   /** Rises with whatever may change a verdict, time apart. */
   get version(): number {
-    return this.links.version + this.records.version + this.book.version;
+    return this.links.version + this.records.linksVersion + this.book.version + this.news;
   }
 
   distrust(device: DeviceId, untilMs: number): void {
@@ -107,6 +111,7 @@ export class View {
     else {
       known.unlinkedSinceMs ??= nowMs;
       if (nowMs - known.unlinkedSinceMs >= DISAGREE_MS) return HOPELESS;
+      if (nowMs - known.unlinkedSinceMs >= LINKING_MS) sound = false;
       if (lacks === 'nothing') lacks = 'linking';
     }
     return verdict(lacks, sound);
@@ -114,6 +119,18 @@ export class View {
 
   #phase(device: DeviceId, model: ModelKey, first: number, last: number) {
     return this.records.stage(device, model, first, last)?.phase;
+  }
+
+  /** Whether somebody runs on a device's stage or waits for it. */
+  isNeeded(device: DeviceId, model: ModelKey, first: number, last: number): boolean {
+    const names = (known: KnownPlacement | undefined) =>
+      known?.placement.stages.some((one) => one.device === device && one.first === first && one.last === last) === true;
+    for (const live of this.records.live()) {
+      for (const { placement } of this.records.of(live)?.driving ?? []) {
+        if (placement.model === model && names(this.book.get(placement))) return true;
+      }
+    }
+    return false;
   }
 
   /** The records of devices that answer and are trusted. */
