@@ -32,6 +32,9 @@ const GREEDY = {
  * @property {boolean} [gpu] false: a browser without WebGPU
  * @property {(line: string) => void} [onTrouble] what the page reports as an error
  *
+ * @typedef {{ onProgress?: (model: RoomModelView | undefined) => void, timeoutMs?: number }} PlaceOptions
+ * @typedef {{ onProgress?: (state: AnswerState) => void | Promise<void>, timeoutMs?: number }} AnswerOptions
+ *
  * @typedef {{ at: number, text: string, tokens: number }} Arrival `at`: ms of wall time
  *
  * What came of an answer so far.
@@ -192,37 +195,52 @@ export class RoomDevice {
   }
 
   /**
+   * Reads a model's header.
+   * @param {ModelSource} source
+   * @param {number} contextTokens
+   * @returns {Promise<import('../../worker/api.ts').ModelSummary>}
+   */
+  async inspect(source, contextTokens) {
+    return this.page.evaluate(
+      ([from, context]) => /** @type {any} */ (globalThis).shoalTest.client.inspect(from, context),
+      /** @type {const} */ ([source, contextTokens]),
+    );
+  }
+
+  /**
    * Lays a model over devices and waits until all have their layers.
    * @param {ModelSource} source
    * @param {number} contextTokens
    * @param {readonly { device: string, layers: number }[]} [byHand]
-   * @param {(model: RoomModelView | undefined) => void} [onProgress]
+   * @param {PlaceOptions} [options]
    */
-  async place(source, contextTokens, byHand, onProgress = () => {}) {
+  async place(source, contextTokens, byHand, options) {
     await this.page.evaluate(
       ([from, context, hands]) => /** @type {any} */ (globalThis).shoalTest.app.room.place(from, context, hands),
       /** @type {const} */ ([source, contextTokens, byHand]),
     );
     return this.isPlaced(
       byHand?.map(({ device }) => device),
-      onProgress,
+      options,
     );
   }
 
   /**
    * Waits until the room's model is ready, on these devices in this order where they are given.
    * @param {readonly string[]} [devices]
-   * @param {(model: RoomModelView | undefined) => void} [onProgress]
+   * @param {PlaceOptions} [options]
    * @returns {Promise<RoomModelView>}
    */
-  async isPlaced(devices, onProgress = () => {}) {
+  async isPlaced(devices, { onProgress = () => {}, timeoutMs = READY_TIMEOUT_MS } = {}) {
     const wanted = devices?.join();
     const fits = (/** @type {RoomModelView | undefined} */ model) =>
       model?.phase === 'ready' && (wanted === undefined || model.stages.map(({ device }) => device).join() === wanted);
-    const view = await this.waitForView('with its model ready', ({ models: [model] }) => {
+    const isReady = (/** @type {RoomView} */ { models: [model], trouble }) => {
+      if (trouble !== undefined) throw new Error(`${this.name}: ${trouble}`);
       onProgress(model);
       return fits(model);
-    });
+    };
+    const view = await this.waitForView('with its model ready', isReady, timeoutMs);
     return /** @type {RoomModelView} */ (view.models[0]);
   }
 
@@ -312,7 +330,7 @@ export class RoomDevice {
    * Waits until so many tokens came.
    * @param {string} id
    * @param {number} tokens
-   * @param {{ timeoutMs?: number, onProgress?: (state: AnswerState) => void }} [options]
+   * @param {AnswerOptions} [options]
    */
   async answerHas(id, tokens, options) {
     return this.#answerUntil(id, `${tokens} tokens`, (state) => state.tokens >= tokens, options);
@@ -321,7 +339,7 @@ export class RoomDevice {
   /**
    * Waits until it is at its end.
    * @param {string} id
-   * @param {{ timeoutMs?: number, onProgress?: (state: AnswerState) => void }} [options]
+   * @param {AnswerOptions} [options]
    */
   async finished(id, options) {
     return this.#answerUntil(id, 'its end', (state) => state.result !== undefined, options);
@@ -355,13 +373,13 @@ export class RoomDevice {
    * @param {string} id
    * @param {string} what
    * @param {(state: AnswerState) => boolean} holds
-   * @param {{ timeoutMs?: number, onProgress?: (state: AnswerState) => void }} [options]
+   * @param {AnswerOptions} [options]
    */
   async #answerUntil(id, what, holds, { timeoutMs = READY_TIMEOUT_MS, onProgress = () => {} } = {}) {
     const end = Date.now() + timeoutMs;
     for (;;) {
       const state = await this.answer(id);
-      onProgress(state);
+      await onProgress(state);
       if (holds(state)) return state;
       if (state.error !== undefined) throw new Error(`${this.name}: ${state.error}`);
       const isOver = state.result !== undefined;
