@@ -1,6 +1,13 @@
 /** The rows of the models page, one function a kind. */
 import { html, nothing, type TemplateResult } from 'lit';
-import type { CatalogueEntry, ModelSource, ModelSummary, ServerModel, StoredFile } from '../../worker/api.ts';
+import type {
+  CatalogueEntry,
+  LoadedModel,
+  ModelSource,
+  ModelSummary,
+  ServerModel,
+  StoredFile,
+} from '../../worker/api.ts';
 import type { App } from '../app.ts';
 import { describeKept } from '../state/kept-name.ts';
 import { loadingProgress } from '../state/loading-progress.ts';
@@ -190,6 +197,18 @@ export function storedRow(app: App, file: StoredFile): TemplateResult {
     }`,
     progress: html`${progressPicture(name, known.layers, file.keptBytes, file.size, undefined)}
       <div class="m-why">${roomNote(app, use, true)}<span>${file.lostBytes > 0 ? `${words.lost(bytes(file.lostBytes))} ` : ''}${source ? words.pausedAt(amount) : `${words.partly(amount)} ${words.openAgain}`}</span></div>`,
+  });
+}
+
+/** Loaded, and not kept: the browser keeps nothing for the page. */
+export function unkeptRow({ summary, contextTokens, allocatedBytes }: LoadedModel): TemplateResult {
+  const { name, quantization, fileBytes, layers } = summary;
+  return row({
+    name,
+    sub: beside(name, quantization, fileBytes),
+    layers,
+    act: html`<a class="btn main" href="#/chat">${words.chat}</a>`,
+    why: html`${state('ok', words.ready)}<span>${words.readyFor(count(contextTokens), roughBytes(allocatedBytes))}</span>`,
   });
 }
 

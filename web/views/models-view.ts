@@ -17,7 +17,7 @@ import { errorActions } from './error-actions.ts';
 import { hubLine } from './hub-line.ts';
 import './hub-files.ts';
 import { interruptedLine } from './interrupted-line.ts';
-import { catalogueRow, inspectedRow, loadingRow, servedRow, storedRow } from './model-rows.ts';
+import { catalogueRow, inspectedRow, loadingRow, servedRow, storedRow, unkeptRow } from './model-rows.ts';
 import { roomGives } from './room-use.ts';
 import { readWanted, type WantedRepository, type WantedText } from './wanted-text.ts';
 
@@ -225,7 +225,7 @@ export class ModelsView extends View {
     const byUse = shown.sort((a, b) => rank(a, loadedKey) - rank(b, loadedKey) || (a.name < b.name ? -1 : 1));
     rows.push(...byUse.map((file) => storedRow(this.app, file)));
     const unstored = loaded.value && !files.some((file) => file.key === loadedKey) ? loaded.value : undefined;
-    if (unstored && !now) rows.unshift(inspectedRow(this.app, unstored.summary));
+    if (unstored && !now) rows.unshift(unkeptRow(unstored));
     return rows;
   }
 

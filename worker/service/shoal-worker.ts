@@ -41,6 +41,7 @@ import { CATALOGUE, resolveCatalogueEntry } from '../weights/catalogue.ts';
 import { catalogueEntry } from './catalogue-fit.ts';
 import { DeviceHost } from './device-host.ts';
 import { fetchModel } from './fetch-model.ts';
+import { grantedLocks } from './granted-locks.ts';
 import { type LoadedParts, loadModel, stageShape } from './load-model.ts';
 import { LoadingNotes } from './loading-note.ts';
 import { type LockQuery, MemoryClaims } from './memory-claims.ts';
@@ -80,9 +81,9 @@ export class ShoalWorker implements WorkerApi, RoomApi {
   #loading: { readonly abort: AbortController; readonly done: Promise<unknown>; key?: string } | undefined;
 
   async start(settings: Settings, host: HostFacts, onEvent: (event: WorkerEvent) => void): Promise<DeviceReport> {
-    const locks = (navigator.locks as Locks | undefined) ?? createMemoryLocks();
-    const notes = new LoadingNotes(locks);
-    const claims = new MemoryClaims(navigator.locks as LockQuery | undefined);
+    const granted = await grantedLocks();
+    const notes = new LoadingNotes((granted as Locks | undefined) ?? createMemoryLocks());
+    const claims = new MemoryClaims(granted as LockQuery | undefined);
     const interruption = await notes.takeInterruption(host.leftWindows);
     let keeps = true;
     const store = await createShardStore().catch(() => {
@@ -97,11 +98,11 @@ export class ShoalWorker implements WorkerApi, RoomApi {
       device,
       files,
       // beside what the window loads for itself
-      claims: new MemoryClaims(navigator.locks as LockQuery | undefined),
+      claims: new MemoryClaims(granted as LockQuery | undefined),
       settings: () => this.#now,
       appOrigin: host.origin,
       appVersion: host.appVersion,
-      locks: navigator.locks as SlotLocks | undefined,
+      locks: granted as SlotLocks | undefined,
       onRoom: (view, removed) => onEvent({ kind: 'room', room: view, ...(removed ? { removed } : {}) }),
       onLoading: () => this.unload(),
     });
