@@ -306,6 +306,7 @@ export interface RoomView {
   readonly askFirst: boolean;
   readonly devices: readonly RoomDevice[];
   readonly asking: readonly { readonly device: string; readonly name: string }[];
+  /** Placed last comes first: it answers. */
   readonly models: readonly RoomModelView[];
   /** Why a stage could not be loaded here, for people. */
   readonly trouble?: string;

@@ -75,10 +75,17 @@ function inRoom(app: App, { model, name }: Extract<Answering, { by: 'room' }>, w
     ${scalesOver(parts)}
     <div>
       <h2 class="h1">${title}</h2>
-      <p class="lead">${roomWords.chatLead(roomWords.list(names), roomWords.readers(readersOf(model, devices)))}</p>
+      <p class="lead">${leadOf(names, readersOf(model, devices), devices.find(({ own }) => own)?.name)}</p>
     </div>
     ${tries(write)}
   </div>`;
+}
+
+/** Where it runs, and who else can read what one writes. */
+function leadOf(names: readonly string[], readers: readonly string[], self: string | undefined): string {
+  if (names.length > 1) return roomWords.chatLead(roomWords.list(names), roomWords.readers(readers));
+  const [only = roomWords.gone] = names;
+  return only === self ? roomWords.chatLeadHere : roomWords.chatLeadOne(only);
 }
 
 function tries(write: (text: string) => void): TemplateResult {

@@ -143,7 +143,7 @@ export const roomWords = {
   joiningDevice: 'Joining',
   computing: 'Computing',
   loadingDevice: 'Loading',
-  memory: 'Memory for models',
+  memory: 'Memory',
   memoryFree: (taken: string, whole: string) => `${taken} of ${whole} taken`,
   memoryAll: (whole: string) => `${whole}, all free`,
   noCompute: 'Chats only: no GPU for models.',
@@ -216,6 +216,9 @@ export const roomWords = {
   chatBroken: (model: string) => `${model} waits for a device.`,
   chatLead: (all: string, readers: string) =>
     `It runs on ${all}. ${readers} the first and last layers and can read what you write. The conversation is kept on this device only.`,
+  chatLeadOne: (device: string) =>
+    `It runs on ${device}, which can read what you write. The conversation is kept on this device only.`,
+  chatLeadHere: 'It runs on this device. The conversation is kept here.',
   readers: (names: readonly string[]) => `${list(names)} ${names.length === 1 ? 'holds' : 'hold'}`,
   chatLoadingPercent: (model: string, percent: number) => `${model} is loading in the room: ${percent} %`,
 

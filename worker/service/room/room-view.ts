@@ -44,7 +44,7 @@ export function roomView(parts: ViewParts): RoomView {
     askFirst: members.askFirst,
     devices,
     asking: members.questions.map(({ newcomer: { device, name } }) => ({ device, name })),
-    models: [...node.book.models()].flatMap((model) => modelView(parts, model) ?? []),
+    models: newestFirst(node).flatMap((model) => modelView(parts, model) ?? []),
     ...(trouble === undefined ? {} : { trouble }),
   };
 }
@@ -61,6 +61,12 @@ export function bestPlacement(node: RoomNode<Rows>, model: ModelKey): Placement 
   return (ready ?? known[0])?.placement;
 }
 
+/** The first is the one that the next answer runs on. */
+function newestFirst(node: RoomNode<Rows>): readonly ModelKey[] {
+  const epochOf = (model: ModelKey) => bestPlacement(node, model)?.id.epoch ?? 0;
+  return [...node.book.models()].sort((a, b) => epochOf(b) - epochOf(a));
+}
+
 function modelView({ node, models, nameOf }: ViewParts, model: ModelKey): RoomModelView | undefined {
   const placement = bestPlacement(node, model);
   if (placement === undefined) return undefined;
@@ -75,7 +81,7 @@ function modelView({ node, models, nameOf }: ViewParts, model: ModelKey): RoomMo
     model,
     name: nameOf(model),
     ...(layers === undefined ? {} : { layers }),
-    contextTokens: contextOf(model),
+    contextTokens: models.known(model)?.contextTokens ?? contextOf(model),
     phase: stages.every(({ phase }) => phase === 'ready') ? 'ready' : isLoading ? 'loading' : 'interrupted',
     stages,
     answers,
