@@ -46,7 +46,12 @@ test('every refusal of a hub is said in plain words with the next step', async (
   answers({ status: 503, headers: { 'retry-after': '90' } });
   await again.click();
   await says(/has trouble \(503\)\. Try again in 90 s\./);
+  // the answer to the look-up says it, with the way to a mirror; the line about the hub stands over the lists
+  await expect(page.getByRole('alert').getByRole('link', { name: modelWords.mirror })).toBeVisible();
+  await page.getByRole('button', { name: modelWords.back }).click();
   await expect(away).toBeVisible();
+  await app.lookUp('someone/open');
+  await says(/has trouble \(503\)/);
   answers({ noCors: true });
   await again.click();
   await says(/answers, but not to this page: it is a mirror that does not allow it \(CORS\)/);
