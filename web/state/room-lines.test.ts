@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { pastOf } from './room-lines.ts';
+import { movedLines, pastOf } from './room-lines.ts';
 
 describe('what is kept of a trouble', () => {
   it('names who left and who computes since', () => {
@@ -21,6 +21,21 @@ describe('what is kept of a trouble', () => {
     expect(pastOf([suspected, { kind: 'moved', devices: ['MacBook', 'Kitchen iPad'] }], true)).toEqual({
       kind: 'silent',
       device: 'Kitchen iPad',
+    });
+  });
+
+  it('is told by who computes before and after, too: not every move is announced', () => {
+    const before = new Map([
+      ['a', 'MacBook'],
+      ['b', 'Kitchen iPad'],
+    ]);
+    const after = new Map([['a', 'MacBook']]);
+    expect(movedLines(before, before)).toEqual([]);
+    expect(movedLines(before, new Map())).toEqual([]);
+    expect(pastOf(movedLines(before, after), true)).toEqual({
+      kind: 'moved',
+      gone: 'Kitchen iPad',
+      devices: ['MacBook'],
     });
   });
 

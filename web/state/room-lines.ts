@@ -1,5 +1,6 @@
 /** What a room did about an answer, kept with it: the lines of one trouble become one line of history. */
-import type { RoomLine } from '../../worker/api.ts';
+import type { RoomLine, RoomView } from '../../worker/api.ts';
+import { roomModel } from './answering.ts';
 
 /** How a trouble ended, by the names that devices had then. */
 export type RoomPast =
@@ -23,6 +24,20 @@ export function pastOf(lines: readonly RoomLine[], hadBegun: boolean): RoomPast 
   }
   if (paused) return { kind: 'paused', missingBytes: paused.missingBytes };
   return suspected === undefined ? undefined : { kind: 'silent', device: suspected };
+}
+
+/** Who computes the room's next answer: names by device. */
+export function computingDevices(view: RoomView | undefined): ReadonlyMap<string, string> {
+  const names = new Map(view?.devices.map(({ device, name }) => [device, name]));
+  return new Map(roomModel(view)?.stages.map(({ device }) => [device, names.get(device) ?? '']));
+}
+
+/** What is to be said of an answer that goes on with other devices than before; nothing where they are the same. */
+export function movedLines(before: ReadonlyMap<string, string>, now: ReadonlyMap<string, string>): readonly RoomLine[] {
+  const gone = [...before].filter(([device, name]) => !now.has(device) && name !== '').map(([, name]) => name);
+  const devices = [...now.values()].filter((name) => name !== '');
+  if (gone.length === 0 || devices.length === 0) return [];
+  return [...gone.map((device) => ({ kind: 'suspected', device }) as const), { kind: 'moved', devices }];
 }
 
 function last<K extends RoomLine['kind']>(lines: readonly RoomLine[], kind: K) {

@@ -1,6 +1,11 @@
 /** What the room's page draws of a model: plain data from what the worker tells. */
 import type { RoomDevice, RoomModelView, RoomStage, RoomView } from '../../worker/api.ts';
 
+/** All its bytes are here, and the GPU is being prepared. */
+export function isPreparing({ phase, doneBytes, totalBytes }: RoomStage): boolean {
+  return phase === 'loading' && totalBytes > 0 && doneBytes >= totalBytes;
+}
+
 export interface StagePart {
   readonly stage: RoomStage;
   readonly layers: number;

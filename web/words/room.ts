@@ -153,6 +153,7 @@ export const roomWords = {
   stage: {
     waiting: 'loading begins in a moment',
     loading: (amount: string) => `${amount} are here`,
+    preparing: 'here; the GPU is being prepared',
     ready: 'ready',
     failed: 'could not be loaded there',
     away: 'waiting for it to come back',
@@ -241,7 +242,7 @@ export const roomWords = {
   past: {
     movedFrom: (gone: string, names: string) => `${gone} went away; the answer went on over ${names}.`,
     moved: (names: string) => `A device went away; the answer went on over ${names}.`,
-    silent: (device: string) => `${device} was silent for a moment, then came back. Nothing was lost.`,
+    silent: (device: string) => `${device} was silent for a while; then the answer went on. Nothing was lost.`,
     paused: (missing: string) => `It was paused here until ${missing} of room were found.`,
     pausedApart: 'It was paused here until the devices reached one another again.',
   },

@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import type { RoomDevice, RoomModelView, RoomView } from '../../../worker/api.ts';
 import type { App } from '../../app.ts';
-import { stageParts } from '../../state/room-model.ts';
+import { isPreparing, stageParts } from '../../state/room-model.ts';
 import { confirmWith } from '../../ui/confirm.ts';
 import { bytesOf, roughBytes } from '../../ui/format.ts';
 import { type IconName, icon } from '../../ui/icons.ts';
@@ -116,6 +116,7 @@ function holdsWords(model: RoomModelView, device: RoomDevice): string {
       const ends = words.holdsEnds[endsOf(part === parts[0], part === parts.at(-1))];
       const what = [range, ends].filter(Boolean).join(' ');
       if (phase === 'ready') return `${what}.`;
+      if (isPreparing(part.stage)) return `${what}: ${words.stage.preparing}.`;
       if (phase === 'loading' && totalBytes > 0)
         return `${what}: ${words.stage.loading(bytesOf(doneBytes, totalBytes))}.`;
       return `${what}: ${phase === 'loading' ? words.loadingDevice.toLowerCase() : words.stage[phase]}.`;

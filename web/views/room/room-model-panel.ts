@@ -1,6 +1,6 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import type { RoomDevice, RoomModelView, RoomView } from '../../../worker/api.ts';
-import { loadedBytes, roomMemory, type StagePart, stageParts } from '../../state/room-model.ts';
+import { isPreparing, loadedBytes, roomMemory, type StagePart, stageParts } from '../../state/room-model.ts';
 import { bytesOf, count, roughBytes } from '../../ui/format.ts';
 import { icon } from '../../ui/icons.ts';
 import { state } from '../../ui/parts.ts';
@@ -52,8 +52,11 @@ function picture(model: RoomModelView, devices: readonly RoomDevice[]): Template
 
 function stageLine({ stage, layers }: StagePart, name: string): TemplateResult {
   const { first, last, phase, doneBytes, totalBytes } = stage;
-  const said =
-    phase === 'loading' && totalBytes > 0 ? words.stage.loading(bytesOf(doneBytes, totalBytes)) : saidOf(phase);
+  const said = isPreparing(stage)
+    ? words.stage.preparing
+    : phase === 'loading' && totalBytes > 0
+      ? words.stage.loading(bytesOf(doneBytes, totalBytes))
+      : saidOf(phase);
   const tone = phase === 'loading' ? 'now' : phase === 'failed' || phase === 'away' ? 'warn' : '';
   return html`<li>
     <b>${name}</b>
