@@ -78,7 +78,7 @@ async function answerOfOneDevice({ chromium, origin, source }) {
  * @param {{ rounds: number, whole: string, end: number, log: (line: string) => void }} options
  */
 async function measure(room, { rounds, whole, end, log }) {
-  /** @type {{ seconds: number, same: boolean }[]} */
+  /** @type {{ seconds: number, same: boolean, said: string }[]} */
   const runs = [];
   try {
     for (let round = 0; round < rounds && performance.now() < end; round++) {
@@ -86,8 +86,9 @@ async function measure(room, { rounds, whole, end, log }) {
         await room.complete();
         const outcome = await killOne(room, stage, `${which} ${round}`, whole);
         runs.push(outcome);
+        const text = outcome.same ? 'as' : 'NOT as';
         log(
-          `${room.options.wire} ${which}: ${outcome.seconds.toFixed(2)} s, the text ${outcome.same ? 'as' : 'NOT as'} by one device`,
+          `${room.options.wire} ${which}: ${outcome.seconds.toFixed(2)} s (${outcome.said}), text ${text} by one device`,
         );
       }
     }
@@ -113,7 +114,7 @@ async function killOne({ driver, stages }, stage, id, whole) {
   await driver.ask(id, PROMPT, { maxTokens: MAX_TOKENS });
   await driver.answerHas(id, TOKENS_BEFORE);
   const killedAt = /** @type {RoomDevice} */ (stages[stage]).kill();
-  const { text, arrivals } = await driver.finished(id);
+  const { text, arrivals, lines } = await driver.finished(id);
   // tokens that were on their way come at once: what counts is the one that ended the pause
   let [before, pauseMs, endedAt, compared] = [killedAt, 0, killedAt, 0];
   for (const { at, tokens } of arrivals.filter((arrival) => arrival.at > killedAt)) {
@@ -124,7 +125,8 @@ async function killOne({ driver, stages }, stage, id, whole) {
     before = at;
   }
   if (compared < TOKENS_COMPARED) throw new Error(`${id}: only ${compared} tokens came after the pause.`);
-  return { seconds: (endedAt - killedAt) / 1000, same: text === whole };
+  const said = lines.map(({ at, line }) => `${line.kind} ${((at - killedAt) / 1000).toFixed(2)}`).join(', ');
+  return { seconds: (endedAt - killedAt) / 1000, same: text === whole, said };
 }
 
 /** @param {number} seconds */

@@ -77,6 +77,8 @@ test('a device that stands still for ten seconds and wakes changes nothing in th
   stages[1]?.thaw();
   expect((await driver.finished('stall')).text).toBe(whole);
   await driver.sees(4);
+  await driver.ask('awake', PROMPT, { maxTokens: MAX_TOKENS });
+  expect((await driver.finished('awake')).text).toBe(whole);
 });
 
 test('the server that introduced the devices may stop and come back while they answer', async () => {
