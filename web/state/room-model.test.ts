@@ -32,6 +32,14 @@ describe('a model of the room', () => {
     expect(stageParts(model([stage('a', 0, 4, { phase: 'loading' })]))[0]).not.toHaveProperty('now');
   });
 
+  it('is one part where a device took over the layers of its neighbour', () => {
+    const parts = stageParts(model([stage('a', 0, 4), stage('a', 4, 8), stage('b', 8, 10)]));
+    expect(parts.map(({ stage: { device: id, first, last } }) => [id, first, last])).toEqual([
+      ['a', 0, 8],
+      ['b', 8, 10],
+    ]);
+  });
+
   it('counts its bytes over the devices', () => {
     expect(loadedBytes(model([stage('a', 0, 4), stage('b', 4, 8, { doneBytes: 20, totalBytes: 300 })]))).toEqual({
       done: 120,

@@ -15,9 +15,16 @@ export interface StagePart {
   readonly rest: 'none' | 'hole';
 }
 
-/** The parts of a model in the order of its layers. */
+/** The parts of a model in the order of its layers; two that lie side by side on one device are one. */
 export function stageParts({ stages }: RoomModelView): readonly StagePart[] {
-  return [...stages].sort((a, b) => a.first - b.first).map(partOf);
+  const joined: RoomStage[] = [];
+  for (const stage of [...stages].sort((a, b) => a.first - b.first)) {
+    const before = joined.at(-1);
+    const isOne = before?.device === stage.device && before.phase === 'ready' && stage.phase === 'ready';
+    if (before && isOne) joined[joined.length - 1] = { ...before, last: stage.last };
+    else joined.push(stage);
+  }
+  return joined.map(partOf);
 }
 
 function partOf(stage: RoomStage): StagePart {

@@ -98,7 +98,8 @@ export class AnswerMessage extends View {
     const parts: TemplateResult[] = [];
     if (live.phase === 'stopping') parts.push(html`<span class="meta">${words.stopping}</span>`);
     else if (live.phase === 'queued' || live.phase === 'prefill') parts.push(this.#prefill(live));
-    if (live.tokensPerSecond !== undefined && live.phase !== 'queued') {
+    // nothing is written while the room looks for a way on
+    if (live.tokensPerSecond !== undefined && live.phase !== 'queued' && live.room.length === 0) {
       parts.push(html`<span class="state now">${words.speed(speed(live.tokensPerSecond))}</span>`);
     }
     if (live.firstTokenMs !== undefined && live.tokens > 0) {

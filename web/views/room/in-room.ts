@@ -63,7 +63,9 @@ function asks(app: App, { asking }: RoomView) {
 }
 
 function troubles(app: App, { trouble }: RoomView) {
-  const failure = app.room.failure.value;
+  const tried = app.room.failure.value;
+  // that a device is away is told where the devices are
+  const failure = tried?.stage === 'signaling' && tried.address !== undefined ? undefined : tried;
   const lost = app.room.connecting.value?.signaling === 'lost';
   if (!trouble && !failure && !lost) return nothing;
   return html`<div class="troubles">
