@@ -1,11 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { PLAIN } from '../../kernels/sampling.ts';
-import { storiesReason } from '../stories.ts';
+import { noGpuReason } from '../model.ts';
 import { saidAlone, type TestDevice, TestNetwork, until } from './test-room.ts';
 
-const reason = await storiesReason();
+const reason = await noGpuReason();
 
-/** "Once upon a time" of stories260K. */
 const PROMPT = [1, 403, 407, 261, 378];
 const TOKENS = 40;
 const request = { conversation: 'it', tokens: PROMPT, sampler: { ...PLAIN, temperature: 0 }, maxTokens: TOKENS };

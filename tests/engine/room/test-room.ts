@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { Engine } from '../../../worker/generation/engine.ts';
 import type { TokenRequest } from '../../../worker/generation/run.ts';
 import { makeRoom, namesOfRoom, openDevice } from '../../../worker/mesh/identity/index.ts';
@@ -17,26 +16,26 @@ import { SessionStore } from '../../../worker/service/room/session-store.ts';
 import { SHARD_BYTES } from '../../../worker/shards/types.ts';
 import { readGgufHeader } from '../../../worker/weights/gguf.ts';
 import { openEnvironment } from '../../kernels/open.ts';
+import { model as gguf } from '../model.ts';
 import { openStage } from '../open.ts';
-import { stories } from '../stories.ts';
 
 export const CONTEXT_TOKENS = 256;
 export const MODEL = modelKey({
-  where: { kind: 'server', file: 'stories260K.gguf', etag: '"1"' },
+  where: { kind: 'server', file: 'drawn.gguf', etag: '"1"' },
   contextTokens: CONTEXT_TOKENS,
 });
 const SDP = `v=0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=fingerprint:sha-256 ${Array.from({ length: 32 }, () => 'AB').join(':')}\r\n`;
 const DELIVER_MS = 1;
 
 /** The file, read as the cache would give it. */
-async function openStories(): Promise<OpenedModel> {
+async function openModel(): Promise<OpenedModel> {
   const { signal } = new AbortController();
-  const bytes = await readFile(stories);
+  const bytes = gguf;
   const size = bytes.length;
-  const read = async (start: number, end: number) => new Uint8Array(bytes.subarray(start, end));
+  const read = async (start: number, end: number) => bytes.slice(start, end);
   const checkpoint = await readGgufHeader(read, size, signal);
   const file = {
-    identity: { kind: 'url', address: 'https://shoal.example/models/stories260K.gguf', etag: '"1"' } as const,
+    identity: { kind: 'url', address: 'https://shoal.example/models/drawn.gguf', etag: '"1"' } as const,
     size,
     has: async () => true,
     readRange: read,
@@ -49,8 +48,8 @@ async function openStories(): Promise<OpenedModel> {
     verifyWhole: async () => 'no-origin-hash' as const,
   };
   return {
-    source: { kind: 'server', file: 'stories260K.gguf' },
-    fileName: 'stories260K.gguf',
+    source: { kind: 'server', file: 'drawn.gguf' },
+    fileName: 'drawn.gguf',
     file: file as unknown as OpenedModel['file'],
     checkpoint,
   };
@@ -59,7 +58,7 @@ async function openStories(): Promise<OpenedModel> {
 /** What one device alone says, by the engine that runs whole models. */
 export async function saidAlone(request: Omit<TokenRequest, 'onToken' | 'signal'>): Promise<number[]> {
   const gpu = await openEnvironment('driver', 'f32');
-  const { stage } = await openStage(gpu, stories, { contextTokens: CONTEXT_TOKENS });
+  const { stage } = await openStage(gpu, gguf, { contextTokens: CONTEXT_TOKENS });
   const engine = new Engine(stage, CONTEXT_TOKENS, 1);
   const said: number[] = [];
   const onToken = ({ token }: { token: number }) => void said.push(token) as unknown as boolean;
@@ -159,7 +158,7 @@ export class TestDevice {
   static async open(network: TestNetwork, name: string, computes: boolean): Promise<TestDevice> {
     const device = await openDevice({});
     const key = device.key;
-    const models = new RoomModels({ open: openStories });
+    const models = new RoomModels({ open: openModel });
     await models.read(MODEL, new AbortController().signal);
     const profile: DeviceProfile = { compute: computes, budgetBytes: 0, storage: 'f32', platform: 'linux' };
     const budgetBytes = computes ? models.bytes(MODEL, 0, models.layers(MODEL) as number, profile) : 0;
@@ -253,9 +252,9 @@ export class TestDevice {
     return stages;
   }
 
+  /** From now on it is silent, as after SIGKILL: no channel closes. */
   kill(): void {
     this.dead = true;
-    void this.room?.close();
   }
 
   async close(): Promise<void> {
