@@ -23,6 +23,8 @@ export const PLACEMENTS_KEPT = 4;
 export const FULL_MESH_DEVICES = 8;
 /** Chosen by hash among devices, the ring's neighbours apart. */
 export const CHORDS = 2;
+/** Who has fewer tries any device that it knows of. */
+export const LEAST_LINKS = 4;
 export const PHONE_LINKS = 12;
 /** A link that nothing asks for any more is kept so long. */
 export const SPARE_LINK_MS = 60_000;

@@ -208,6 +208,7 @@ function fewest(request: DealRequest, pool: Pool): StageAssignment[] | undefined
 
 function inProportion({ layers, bytes }: DealRequest, pool: Pool): StageAssignment[] | undefined {
   const total = pool.reduce((sum, part) => sum + part.bytes, 0);
+  if (total <= 0) return undefined;
   const stages: StageAssignment[] = [];
   let before = 0;
   let layer = 0;

@@ -5,7 +5,7 @@ import { type AnswerInput, Drive } from './drive.ts';
 import { hashOf } from './hash.ts';
 import type { ModelSizes, StoredSession } from './io.ts';
 import type { Frame, PreparedMessage, RefusedMessage } from './messages.ts';
-import type { KnownPlacement } from './placement-order.ts';
+import { type KnownPlacement, roundOf } from './placement-order.ts';
 import type { Post } from './post.ts';
 import type { View } from './view.ts';
 
@@ -205,8 +205,8 @@ export class Driver<P> {
       highestSound ??= known;
       if (known === drive.known) current = known;
     }
-    // what loads already is waited for, though something higher begins to; of one epoch the higher holds
-    const keeps = current !== undefined && highestSound !== undefined && !isSameEpoch(current, highestSound);
+    // what loads already is waited for, though something higher begins to; of one round the higher holds
+    const keeps = current !== undefined && highestSound !== undefined && !isSameRound(current, highestSound);
     const hoped = keeps ? current : (highestSound ?? highest);
     if (drive.phase === 'waiting') {
       if (drive.isHopeless !== (hoped === undefined)) {
@@ -303,6 +303,6 @@ function hasFailed(stages: DeviceState['stages'], model: ModelKey): boolean {
   return stages.some(({ phase, placement }) => phase === 'failed' && placement.model === model);
 }
 
-function isSameEpoch(a: KnownPlacement, b: KnownPlacement): boolean {
-  return a.placement.id.epoch === b.placement.id.epoch;
+function isSameRound(a: KnownPlacement, b: KnownPlacement): boolean {
+  return roundOf(a.placement.id.epoch) === roundOf(b.placement.id.epoch);
 }

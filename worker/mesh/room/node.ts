@@ -7,7 +7,7 @@ import { Holdings } from './holdings.ts';
 import type { Effect, Input, RoomOptions } from './io.ts';
 import { Links } from './links.ts';
 import { type ControlMessage, DRIVER_SLOT, type Frame } from './messages.ts';
-import { isSamePlacement, PlacementBook } from './placement-order.ts';
+import { isSamePlacement, nextEpoch, PlacementBook } from './placement-order.ts';
 import type { Post } from './post.ts';
 import { isNewer, Records } from './records.ts';
 import { StageHost } from './stage-host.ts';
@@ -368,7 +368,7 @@ export class RoomNode<P> {
   }
 
   #propose(model: ModelKey, stages: readonly StageAssignment[]): void {
-    const epoch = (this.book.highest(model)?.placement.id.epoch ?? 0) + 1;
+    const epoch = nextEpoch(this.book.highest(model)?.placement.id.epoch ?? 0, this.#incarnation);
     const id = { model, epoch, proposer: this.#options.device };
     this.#hasProposed = true;
     this.#learnPlacement(undefined, { id, stages, spares: [] });

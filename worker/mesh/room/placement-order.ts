@@ -1,6 +1,22 @@
 import type { ModelKey, Placement, PlacementId } from '../types.ts';
 import type { StageKey } from './messages.ts';
 
+/** Of an epoch: the lower part is the proposer's incarnation, the rest the round, which rises. */
+const INCARNATIONS = 256;
+
+/**
+ * The epoch of a proposal: of the round after the highest that the proposer knows. A device that has forgotten what it
+ * proposed before it was loaded again does not give another proposal the same name.
+ */
+export function nextEpoch(highest: number, incarnation: number): number {
+  return (roundOf(highest) + 1) * INCARNATIONS + (incarnation % INCARNATIONS);
+}
+
+/** Proposals of one round did not know of one another. */
+export function roundOf(epoch: number): number {
+  return Math.floor(epoch / INCARNATIONS);
+}
+
 /** Greater than 0 where a is the higher one: by epoch, then by proposer. Of one model. */
 export function comparePlacements(a: PlacementId, b: PlacementId): number {
   if (a.epoch !== b.epoch) return a.epoch - b.epoch;
@@ -19,7 +35,8 @@ export function isSameStage(a: StageKey, b: StageKey): boolean {
 export function placementFault(placement: Placement): string | undefined {
   let next = 0;
   for (const { first, last } of placement.stages) {
-    if (first !== next || last <= first) return `layers [${first}, ${last}) after layer ${next}`;
+    if (first !== next || !Number.isInteger(last) || last <= first)
+      return `layers [${first}, ${last}) after layer ${next}`;
     next = last;
   }
   return next === 0 ? 'no stages' : undefined;

@@ -4,6 +4,7 @@ import {
   CONNECT_MS,
   FORGET_MS,
   FULL_MESH_DEVICES,
+  LEAST_LINKS,
   PHONE_LINKS,
   RETRY_LEAST_MS,
   RETRY_MOST_MS,
@@ -210,6 +211,7 @@ export class Topology<P> {
     this.#wantRing(want, (device) => live.has(device));
     this.#wantRing(want, () => true);
     this.#wantChords(want, live);
+    if (this.#linkCount() < LEAST_LINKS) this.#wantAnybody(want);
     return wanted;
   }
 
@@ -243,6 +245,15 @@ export class Topology<P> {
     }
     if (after !== undefined) want(after.device);
     if (before !== undefined) want(before.device);
+  }
+
+  /** Who is not reached yet, or is alone, tries one after the other. */
+  #wantAnybody(want: (device: DeviceId) => void): void {
+    const { nowMs } = this.#post;
+    const near = [...this.#known.values()]
+      .filter(({ askedMs, nextTryMs }) => askedMs !== undefined || nextTryMs <= nowMs)
+      .sort((a, b) => a.affinity - b.affinity);
+    for (const { device } of near.slice(0, LEAST_LINKS)) want(device);
   }
 
   #wantChords(want: (device: DeviceId) => void, live: ReadonlySet<DeviceId>): void {
