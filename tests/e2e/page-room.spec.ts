@@ -253,7 +253,7 @@ test.describe('in a room', () => {
 
   test('who asks is shown in the navigation and at the top, and anyone answers', async ({ page }) => {
     await open(page, '/?kept&room=busy#/models');
-    const link = page.getByRole('navigation').getByRole('link', { name: 'Room, one device asks to join' }).first();
+    const link = page.getByRole('navigation').getByRole('link', { name: 'Room 1 device asks to join' }).first();
     await expect(link).toBeVisible();
     await link.click();
     await expect(page.getByText('Tom’s Pixel asks to join.').last()).toBeVisible();

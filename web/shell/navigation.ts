@@ -16,14 +16,15 @@ const PLACES: readonly { readonly view: Route['view']; readonly icon: IconName; 
  * @param asking devices that wait to be let into the room
  */
 export function navigation(current: Route['view'], asking: number): TemplateResult {
-  return html`${PLACES.map(({ view, icon: sign, words }) => {
-    const badge = view === 'room' && asking > 0 ? `${words}, ${roomWords.askBadge(asking)}` : undefined;
-    return html`<a
-      href="#/${view}"
-      aria-current=${view === current ? 'page' : nothing}
-      aria-label=${badge ?? nothing}
-    >
-      ${icon(sign)}<span>${words}</span>${badge ? html`<span class="badge">${asking}</span>` : nothing}
-    </a>`;
-  })}`;
+  return html`${PLACES.map(
+    ({ view, icon: sign, words }) =>
+      html`<a href="#/${view}" aria-current=${view === current ? 'page' : nothing}>
+        ${icon(sign)}<span>${words}</span>
+        ${
+          view === 'room' && asking > 0
+            ? html`<span class="badge">${asking}</span><span class="vh">${roomWords.askBadge(asking)}</span>`
+            : nothing
+        }
+      </a>`,
+  )}`;
 }

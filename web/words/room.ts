@@ -129,7 +129,8 @@ export const roomWords = {
   asksNote: 'It has the invite. Anyone here may answer.',
   allow: 'Allow',
   refuse: 'Refuse',
-  askBadge: (count: number) => (count === 1 ? 'one device asks to join' : `${count} devices ask to join`),
+  /** After the number in the navigation. */
+  askBadge: (count: number) => (count === 1 ? 'device asks to join' : 'devices ask to join'),
   signalingLost:
     'The server that introduces devices cannot be reached. Those that are here go on; new ones cannot join until it is back.',
 
