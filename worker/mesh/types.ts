@@ -69,7 +69,10 @@ export interface DeviceState {
   readonly links: readonly DeviceId[];
   readonly lost: readonly DeviceId[];
   readonly stages: readonly StageState[];
-  /** Sessions that it drives and that answer, or did within the last minute, with the placement they run on or wait for. */
+  /**
+   * Sessions that it drives and that answer, or did within the last minute, with the placement they run on or wait for,
+   * and one more where that is doubtful.
+   */
   readonly driving: readonly { readonly session: SessionId; readonly placement: PlacementId }[];
 }
 

@@ -27,6 +27,8 @@ export class Drive<P> {
   phase: DrivePhase = 'idle';
   /** What the attempt runs on, or what is waited for. */
   known: KnownPlacement | undefined;
+  /** Loads meanwhile, as `known` is doubtful. */
+  hedge: KnownPlacement | undefined;
   /** Nothing that is known can serve it: `known` is of the past. */
   isHopeless = false;
   /** The room is told that it needs its placement. */

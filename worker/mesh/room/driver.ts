@@ -44,6 +44,7 @@ export class Driver<P> {
     for (const drive of this.#drives.values()) {
       if (drive.isListed && drive.known !== undefined) {
         driving.push({ session: drive.session, placement: drive.known.placement.id });
+        if (drive.hedge !== undefined) driving.push({ session: drive.session, placement: drive.hedge.placement.id });
       }
     }
     return driving;
@@ -75,7 +76,9 @@ export class Driver<P> {
   }
 
   stop(session: SessionId): void {
-    this.#drives.get(session)?.stop('stopped');
+    const drive = this.#drives.get(session);
+    drive?.stop('stopped');
+    if (drive !== undefined) this.#hedge(drive, drive.known);
     this.changed = true;
   }
 
@@ -113,7 +116,7 @@ export class Driver<P> {
     const { isAnswering } = drive;
     drive.frame(frame);
     if (drive.phase === 'waiting') this.#lookAt(drive);
-    if (drive.isAnswering !== isAnswering) this.changed = true;
+    if (drive.isAnswering !== isAnswering) this.#hedge(drive, drive.known);
   }
 
   /** A link is gone, and frames with it. */
@@ -162,6 +165,7 @@ export class Driver<P> {
       const { use, sound } = this.#view.judge(drive.known, nowMs);
       if (use === 'usable' && sound) {
         drive.unservedSinceMs = undefined;
+        this.#hedge(drive, drive.known);
         return;
       }
       // a stage that is gone, or a link that is: nothing comes of it
@@ -181,6 +185,7 @@ export class Driver<P> {
       }
       drive.isHopeless = false;
       drive.isListed = true;
+      drive.hedge = undefined;
       drive.begin(known);
       this.changed = true;
       return;
@@ -201,29 +206,38 @@ export class Driver<P> {
       if (use === 'hopeless') continue;
       if (lacks === 'linking') isLinking = true;
       highest ??= known;
+      if (known === drive.known) current = known;
       if (!sound) continue;
       highestSound ??= known;
-      if (known === drive.known) current = known;
     }
-    // what loads already is waited for, though something higher begins to; of one round the higher holds
-    const keeps = current !== undefined && highestSound !== undefined && !isSameRound(current, highestSound);
-    const hoped = keeps ? current : (highestSound ?? highest);
+    // what was waited for goes on to be, though something higher begins to load; of one round the higher holds
+    const isTie = current !== undefined && highestSound !== undefined && isSameRound(current, highestSound);
+    const hoped = current !== undefined && !isTie ? current : (highestSound ?? highest);
     if (drive.phase === 'waiting') {
-      if (drive.isHopeless !== (hoped === undefined)) {
-        drive.isHopeless = hoped === undefined;
-        drive.isListed = drive.holdsPlacement(this.#post.nowMs);
-        this.changed = true;
-      }
-      if (hoped !== undefined && drive.known !== hoped) {
-        drive.known = hoped;
-        this.changed = true;
-      }
+      this.#await(drive, hoped);
       if (hoped !== undefined && drive.retryMs <= this.#post.nowMs) {
         drive.tell({ kind: 'waiting', reason: isLinking ? 'linking' : 'loading' });
       }
     }
+    this.#hedge(drive, highestSound);
     if (highestSound !== undefined) drive.unservedSinceMs = undefined;
     else this.#wantProposal(drive);
+  }
+
+  #await(drive: Drive<P>, hoped: KnownPlacement | undefined): void {
+    if (drive.isHopeless === (hoped === undefined) && (hoped === undefined || hoped === drive.known)) return;
+    drive.isHopeless = hoped === undefined;
+    if (hoped !== undefined) drive.known = hoped;
+    drive.isListed = drive.holdsPlacement(this.#post.nowMs);
+    this.changed = true;
+  }
+
+  /** Beside a placement that is doubtful another one loads. */
+  #hedge(drive: Drive<P>, sound: KnownPlacement | undefined): void {
+    const hedge = sound === drive.known ? undefined : sound;
+    if (drive.hedge === hedge) return;
+    drive.hedge = hedge;
+    this.changed = true;
   }
 
   /** Whoever sees the same loss proposes; each waits its rank, so that mostly one does. */
@@ -237,12 +251,8 @@ export class Driver<P> {
       drive.unservedSinceMs = undefined;
       this.#propose(drive.model, dealt.stages);
       const proposed = this.#view.book.highest(drive.model);
-      if (drive.phase === 'waiting' && proposed !== undefined) {
-        drive.known = proposed;
-        drive.isHopeless = false;
-        drive.isListed = true;
-      }
-      this.changed = true;
+      if (drive.isHopeless || drive.known === undefined) this.#await(drive, proposed);
+      else this.#hedge(drive, proposed);
     } else if (drive.isHopeless) drive.tell({ kind: 'paused', missingBytes: dealt.missingBytes });
   }
 
