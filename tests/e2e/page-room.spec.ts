@@ -111,12 +111,21 @@ test.describe('getting into a room', () => {
     ['full', 'The room is full', 'has to leave first'],
     ['nobody-here', 'No device of the room is open now.', 'try again'],
   ] as const) {
-    test(`a join that ends with “${refused}” says why and what to do, and can be tried again`, async ({ page }) => {
+    test(`a join that ends with “${refused}” says why and what to do, and offers the way that can work`, async ({
+      page,
+    }) => {
       await open(page, `/?kept&refused=${refused}#/join/${CODE}`);
       await page.getByRole('button', { name: 'Join', exact: true }).click();
       await expect(page.getByRole('alert')).toContainText(what);
       await expect(page.getByRole('alert')).toContainText(todo);
-      await page.getByRole('button', { name: 'Try again' }).click();
+      const again = page.getByRole('button', { name: 'Try again' });
+      if (todo.includes('ry again') || refused === 'full') await again.click();
+      else {
+        await expect(again).toHaveCount(0);
+        await page.getByRole('button', { name: 'Use another invite' }).click();
+        await page.getByLabel('Link of the invite').fill(`https://studio.local:8443/#/join/${CODE}`);
+        await page.keyboard.press('Enter');
+      }
       await expect(device(page, 'Kitchen iPad')).toBeVisible();
     });
   }
