@@ -16,6 +16,7 @@ type DeviceEvent =
   | { readonly kind: 'input'; readonly input: SimInput }
   | { readonly kind: 'step'; readonly results: readonly Computed[] }
   | { readonly kind: 'loaded'; readonly stage: StageKey; readonly load: number }
+  | { readonly kind: 'progress'; readonly stage: StageKey; readonly load: number }
   | { readonly kind: 'stored'; readonly session: string; readonly ticket: number; readonly write: () => void }
   | { readonly kind: 'ask'; readonly conversation: Conversation; readonly turn: number };
 
@@ -37,6 +38,8 @@ interface Nap {
 }
 
 const WATCH_MS = 500;
+/** Part of a load at which a device says how far it is. */
+const PROGRESS_AT = 0.55;
 
 /** A room on virtual time: devices with the product's own code, links, faults, people, and a record of all. */
 export class Simulation {
@@ -175,6 +178,13 @@ export class Simulation {
         for (const result of event.results) this.#give(device, result);
         this.#step(device);
         return;
+      case 'progress': {
+        const { stage, load } = event;
+        if (device.loads.get(stageName(stage)) !== load) return;
+        const totalBytes = (stage.last - stage.first) * this.constants.bytesALayer;
+        this.#give(device, { kind: 'stage-progress', stage, doneBytes: totalBytes * PROGRESS_AT, totalBytes });
+        return;
+      }
       case 'loaded': {
         const key = stageName(event.stage);
         if (device.loads.get(key) !== event.load) return;
@@ -232,8 +242,10 @@ export class Simulation {
         const load = device.nextLoad++;
         this.tally.loads++;
         device.loads.set(stageName(effect.stage), load);
-        const seconds = this.#random.between(...this.constants.loadSeconds);
-        this.#plan(device, seconds * 1000, { kind: 'loaded', stage: effect.stage, load });
+        const ms = this.#random.between(...this.constants.loadSeconds) * 1000;
+        const { stage } = effect;
+        this.#plan(device, ms * PROGRESS_AT, { kind: 'progress', stage, load });
+        this.#plan(device, ms, { kind: 'loaded', stage, load });
         return;
       }
       case 'unload':

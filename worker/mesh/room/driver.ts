@@ -1,5 +1,5 @@
 import type { DeviceId, DeviceState, ModelKey, Placement, SessionId, StageAssignment } from '../types.ts';
-import { BUSY_RETRY_MS, DISTRUST_MS, RANK_MS } from './constants.ts';
+import { ARRIVE_MS, BUSY_RETRY_MS, DISTRUST_MS, RANK_MS } from './constants.ts';
 import { type Candidate, type Dealt, deal } from './deal.ts';
 import { type AnswerInput, Drive } from './drive.ts';
 import { hashOf } from './hash.ts';
@@ -11,6 +11,8 @@ import type { View } from './view.ts';
 
 /** How often a session that waits, or runs on what is not sound, is looked at, though nothing changed. */
 const LOOK_MS = 1000;
+/** Devices with room that are linked to at a time. */
+const SOUGHT_DEVICES = 4;
 
 /** The sessions of this device: which placement each runs on, and proposals where none would serve. */
 export class Driver<P> {
@@ -18,6 +20,7 @@ export class Driver<P> {
   readonly #view: View;
   readonly #models: ModelSizes;
   readonly #propose: (model: ModelKey, stages: readonly StageAssignment[]) => void;
+  readonly #seek: (devices: readonly DeviceId[]) => void;
   readonly #drives = new Map<SessionId, Drive<P>>();
   #lookedMs = Number.NEGATIVE_INFINITY;
   /** Set when `driving` is other than before. */
@@ -28,11 +31,13 @@ export class Driver<P> {
     view: View,
     models: ModelSizes,
     propose: (model: ModelKey, stages: readonly StageAssignment[]) => void,
+    seek: (devices: readonly DeviceId[]) => void,
   ) {
     this.#post = post;
     this.#view = view;
     this.#models = models;
     this.#propose = propose;
+    this.#seek = seek;
   }
 
   drives(): Iterable<Drive<P>> {
@@ -244,8 +249,10 @@ export class Driver<P> {
   #wantProposal(drive: Drive<P>): void {
     const { nowMs } = this.#post;
     drive.unservedSinceMs ??= nowMs;
-    if (nowMs - drive.unservedSinceMs < this.#rank(drive.model) * RANK_MS) return;
-    const dealt = this.deal(drive.model);
+    const waitMs = this.#isArriving() ? ARRIVE_MS : this.#rank(drive.model) * RANK_MS;
+    if (nowMs - drive.unservedSinceMs < waitMs) return;
+    // only who has a link is sure to answer
+    const dealt = this.#deal(drive.model, (device) => this.#view.links.isUp(device));
     if (dealt === undefined) return;
     if ('stages' in dealt) {
       drive.unservedSinceMs = undefined;
@@ -253,7 +260,25 @@ export class Driver<P> {
       const proposed = this.#view.book.highest(drive.model);
       if (drive.isHopeless || drive.known === undefined) this.#await(drive, proposed);
       else this.#hedge(drive, proposed);
-    } else if (drive.isHopeless) drive.tell({ kind: 'paused', missingBytes: dealt.missingBytes });
+      return;
+    }
+    const others = this.deal(drive.model);
+    if (others !== undefined && 'stages' in others) this.#seekRoom(others.stages);
+    else if (drive.isHopeless) drive.tell({ kind: 'paused', missingBytes: dealt.missingBytes });
+  }
+
+  /** Links to devices that could take layers, before they are asked to. */
+  #seekRoom(stages: readonly StageAssignment[]): void {
+    const free = [...this.#view.answering(this.#post.nowMs)]
+      .filter(({ device, profile }) => profile.compute && !this.#view.isApart(this.#post.device, device))
+      .sort((a, b) => b.freeBytes - a.freeBytes);
+    this.#seek([...stages, ...free.slice(0, SOUGHT_DEVICES)].map(({ device }) => device));
+  }
+
+  /** No link yet, though there are others: what the room has is not known. */
+  #isArriving(): boolean {
+    for (const _ of this.#view.links.up()) return false;
+    return this.#view.knowsOthers;
   }
 
   #rank(model: ModelKey): number {
@@ -269,11 +294,16 @@ export class Driver<P> {
 
   /** A placement that would serve now. Undefined: the model is not known here. */
   deal(model: ModelKey): Dealt | undefined {
+    return this.#deal(model, () => true);
+  }
+
+  #deal(model: ModelKey, may: (device: DeviceId) => boolean): Dealt | undefined {
     const layers = this.#models.layers(model);
     if (layers === undefined) return undefined;
     const candidates: Candidate[] = [];
     for (const state of this.#view.answering(this.#post.nowMs)) {
       const { device } = state;
+      if (device !== this.#post.device && !may(device)) continue;
       if (this.#view.links.isSuspected(device) || this.#view.isApart(this.#post.device, device)) continue;
       candidates.push(this.#candidate(state, model));
     }

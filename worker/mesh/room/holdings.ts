@@ -38,6 +38,8 @@ export class Holdings<P> {
   #held: Held[] = [];
   /** Set when what others should know has changed; whoever tells them clears it. */
   changed = false;
+  /** The same of how far loads came, which is in no hurry. */
+  progressed = false;
 
   constructor(
     post: Post<P>,
@@ -83,7 +85,7 @@ export class Holdings<P> {
     if (held === undefined) return;
     held.doneBytes = doneBytes;
     held.totalBytes = totalBytes;
-    this.changed = true;
+    this.progressed = true;
   }
 
   ready(stage: StageKey): void {
@@ -129,8 +131,10 @@ export class Holdings<P> {
     for (const one of wanted) if (this.#find(one.stage) === undefined) this.#load(one);
   }
 
+  /** A load that nobody waits for any more is worth its end once half of it is here. */
   #isOver(held: Held, nowMs: number): boolean {
-    return held.phase !== 'ready' || nowMs - held.usedMs >= KEEP_WEIGHTS_MS;
+    if (held.phase === 'loading') return held.doneBytes * 2 < held.totalBytes;
+    return held.phase === 'failed' || nowMs - held.usedMs >= KEEP_WEIGHTS_MS;
   }
 
   /** This device's stages in all placements that live drivers use or wait for, and in the highest of each model. */

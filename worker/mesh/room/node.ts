@@ -69,7 +69,13 @@ export class RoomNode<P> {
       (stage) => this.holdings.isReady(stage),
     );
     this.holdings = new Holdings(post, this.book, this.records, models, profile, (stage) => this.stages.isUsed(stage));
-    this.driver = new Driver(post, this.view, models, (model, stages) => this.#propose(model, stages));
+    this.driver = new Driver(
+      post,
+      this.view,
+      models,
+      (model, stages) => this.#propose(model, stages),
+      (devices) => this.topology.seek(devices),
+    );
     this.topology = new Topology(post, this.view, profile, random, () => this.#placementsInUse());
     this.topology.onDropped = (peer) => {
       this.links.letGo(peer);
@@ -215,6 +221,7 @@ export class RoomNode<P> {
     this.#surveyedVersion = version;
     this.topology.look();
     this.holdings.look(this.#options.device);
+    if (this.holdings.progressed) this.#changed = true;
   }
 
   #heard(peer: DeviceId): void {
@@ -381,6 +388,7 @@ export class RoomNode<P> {
     this.#changed = false;
     this.driver.changed = false;
     this.holdings.changed = false;
+    this.holdings.progressed = false;
     this.#linksVersion = this.links.version;
     this.#counter++;
     const { device, address, name, version, profile } = this.#options;

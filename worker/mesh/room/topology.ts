@@ -14,6 +14,10 @@ import { hashOf } from './hash.ts';
 import type { Post } from './post.ts';
 import type { View } from './view.ts';
 
+const SOUGHT_MS = 10_000;
+/** Connections that a lonely device tries at a time. */
+const TRIES_AT_ONCE = 8;
+
 /** A device that there is, or was, and what is done to link to it. */
 interface Known {
   readonly device: DeviceId;
@@ -31,6 +35,8 @@ interface Known {
   wantedMs: number;
   /** As it was when last looked at. */
   isLive: boolean;
+  /** When a driver here last looked for room on it. */
+  soughtMs: number;
   isWanted: boolean;
 }
 
@@ -73,6 +79,11 @@ export class Topology<P> {
   removed(device: DeviceId): void {
     this.#known.delete(device);
     if (this.#view.links.isUp(device)) this.#post.emit({ kind: 'disconnect', peer: device });
+  }
+
+  /** Links to these for a while: a driver looks for room. */
+  seek(devices: readonly DeviceId[]): void {
+    for (const device of devices) if (device !== this.#post.device) this.#know(device).soughtMs = this.#post.nowMs;
   }
 
   opened(device: DeviceId): void {
@@ -185,9 +196,11 @@ export class Topology<P> {
         nextTryMs: 0,
         wantedMs: 0,
         isLive: false,
+        soughtMs: Number.NEGATIVE_INFINITY,
         isWanted: false,
       };
       this.#known.set(device, known);
+      this.#view.knowsOthers = true;
     }
     return known;
   }
@@ -207,6 +220,7 @@ export class Topology<P> {
       if (device !== this.#post.device && wanted.size < this.#mostLinks) wanted.add(device);
     };
     this.#wantPipelines(want);
+    for (const { device, soughtMs } of this.#known.values()) if (this.#post.nowMs - soughtMs < SOUGHT_MS) want(device);
     const live = this.#view.records.live();
     this.#wantRing(want, (device) => live.has(device));
     this.#wantRing(want, () => true);
@@ -247,13 +261,16 @@ export class Topology<P> {
     if (before !== undefined) want(before.device);
   }
 
-  /** Who is not reached yet, or is alone, tries one after the other. */
+  /** Who is new, or alone, tries one after the other: whoever was not tried for longest. */
   #wantAnybody(want: (device: DeviceId) => void): void {
     const { nowMs } = this.#post;
-    const near = [...this.#known.values()]
-      .filter(({ askedMs, nextTryMs }) => askedMs !== undefined || nextTryMs <= nowMs)
-      .sort((a, b) => a.affinity - b.affinity);
-    for (const { device } of near.slice(0, LEAST_LINKS)) want(device);
+    const asked = [...this.#known.values()].filter(({ askedMs }) => askedMs !== undefined);
+    const next = [...this.#known.values()]
+      .filter(({ device, askedMs, nextTryMs }) => {
+        return askedMs === undefined && nextTryMs <= nowMs && !this.#view.links.isUp(device);
+      })
+      .sort((a, b) => a.nextTryMs - b.nextTryMs || a.affinity - b.affinity);
+    for (const { device } of [...asked, ...next].slice(0, TRIES_AT_ONCE)) want(device);
   }
 
   #wantChords(want: (device: DeviceId) => void, live: ReadonlySet<DeviceId>): void {

@@ -42,6 +42,8 @@ export class View {
     this.book = book;
   }
 
+  /** There are devices to link to. */
+  knowsOthers = false;
   /** Raised where a record came of a device that a session here is on, or waits for. */
   news = 0;
 
