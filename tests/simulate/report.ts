@@ -24,6 +24,7 @@ export function report(simulation: Simulation, tally: Tally, realSeconds: number
     driverOutSeconds: round(tally.driverOutSeconds),
     noRoomSeconds: round(tally.noRoomSeconds),
     tokens: tally.tokens,
+    tokensByStages: tally.tokensByStages,
     lapMs: {
       p5: tally.percentile(tally.lapMs, 0.05),
       p50: tally.percentile(tally.lapMs, 0.5),

@@ -606,6 +606,11 @@ export class Simulation {
     this.tally.tokens += count;
     this.#endGap(conversation);
     const device = this.devices[conversation.device] as SimDevice;
+    for (const drive of device.node?.driver.drives() ?? []) {
+      if (drive.session !== session) continue;
+      const stages = drive.known?.placement.stages.length ?? 0;
+      this.tally.tokensByStages[stages] = (this.tally.tokensByStages[stages] ?? 0) + count;
+    }
     if (conversation.stopsAt <= 0) return;
     conversation.stopsAt -= count;
     if (conversation.stopsAt <= 0) this.#plan(device, 1, { kind: 'input', input: { kind: 'stop', session } });

@@ -8,15 +8,12 @@ export class Tally {
   stuck = 0;
   kills = 0;
   tokens = 0;
-  prefilledRows = 0;
   stepRows = 0;
   steps = 0;
   events = 0;
-  attempts = 0;
   proposals = 0;
   loads = 0;
   linksOpened = 0;
-  dropped = 0;
   driverOutSeconds = 0;
   noRoomSeconds = 0;
   answeringSeconds = 0;
@@ -25,7 +22,8 @@ export class Tally {
   readonly statuses: Record<string, number> = {};
   readonly stallSeconds: number[] = [];
   readonly lapMs: number[] = [];
-  readonly stagesOfAttempts: number[] = [];
+  /** Tokens that came through so many stages. */
+  readonly tokensByStages: Record<number, number> = {};
 
   percentile(list: readonly number[], share: number): number {
     if (list.length === 0) return 0;

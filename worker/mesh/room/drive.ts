@@ -27,6 +27,8 @@ export class Drive<P> {
   phase: DrivePhase = 'idle';
   /** What the attempt runs on, or what is waited for. */
   known: KnownPlacement | undefined;
+  /** When it was asked, or its last token came; awake ms. */
+  heardMs = 0;
   /** Loads meanwhile, as `known` is doubtful. */
   hedge: KnownPlacement | undefined;
   /** Nothing that is known can serve it: `known` is of the past. */
@@ -72,6 +74,7 @@ export class Drive<P> {
     this.#limit = stored.head.limit;
     this.#stopTokens = stored.head.stopTokens;
     this.#sampler = stored.head.sampler;
+    this.heardMs = post.nowMs;
     if (stored.head.answering) this.phase = 'waiting';
   }
 
@@ -118,6 +121,7 @@ export class Drive<P> {
     this.#sampler = sampler;
     this.#finish = undefined;
     this.phase = 'waiting';
+    this.heardMs = this.#post.nowMs;
     this.#headStored = false;
     this.retryMs = 0;
     this.told = undefined;
@@ -273,6 +277,7 @@ export class Drive<P> {
     if (this.#isDecoding) this.#lapMs += LAP_SHARE * (nowMs - this.#sinceMs - this.#lapMs);
     this.#isDecoding = true;
     this.#sinceMs = nowMs;
+    this.heardMs = nowMs;
     this.unservedSinceMs = undefined;
     this.#take(frame);
   }

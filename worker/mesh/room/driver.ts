@@ -1,5 +1,5 @@
 import type { DeviceId, DeviceState, ModelKey, Placement, SessionId, StageAssignment } from '../types.ts';
-import { ARRIVE_MS, BUSY_RETRY_MS, DISTRUST_MS, RANK_MS } from './constants.ts';
+import { ARRIVE_MS, BUSY_RETRY_MS, DISTRUST_MS, DOUBT_MS, RANK_MS } from './constants.ts';
 import { type Candidate, type Dealt, deal } from './deal.ts';
 import { type AnswerInput, Drive } from './drive.ts';
 import { hashOf } from './hash.ts';
@@ -224,9 +224,46 @@ export class Driver<P> {
         drive.tell({ kind: 'waiting', reason: isLinking ? 'linking' : 'loading' });
       }
     }
-    this.#hedge(drive, highestSound);
+    const isSecondWanted =
+      current !== undefined && current === hoped && this.#isSound(current) && this.#isInDoubt(drive);
+    this.#hedge(drive, isSecondWanted ? this.#secondTo(drive, current) : highestSound);
     if (highestSound !== undefined) drive.unservedSinceMs = undefined;
     else this.#wantProposal(drive);
+  }
+
+  #isSound(known: KnownPlacement): boolean {
+    return this.#view.judge(known, this.#post.nowMs).sound;
+  }
+
+  /** It has waited longer than a load takes: what was to serve it failed, and may again. */
+  #isInDoubt(drive: Drive<P>): boolean {
+    const waitMs = DOUBT_MS + this.#rank(drive.model) * RANK_MS;
+    return drive.phase === 'waiting' && this.#post.nowMs - drive.heardMs >= waitMs;
+  }
+
+  /** A placement that does without the devices on which another one still loads; proposed where there is none. */
+  #secondTo(drive: Drive<P>, { placement }: KnownPlacement): KnownPlacement | undefined {
+    const { nowMs } = this.#post;
+    const { model } = drive;
+    const loading = new Set<DeviceId>();
+    for (const { device, first, last } of placement.stages) {
+      if (this.#view.records.stage(device, model, first, last)?.phase !== 'ready') loading.add(device);
+    }
+    if (loading.size === 0) return undefined;
+    for (const known of this.#view.book.of(model)) {
+      const { use, sound } = this.#view.judge(known, nowMs);
+      if (use === 'hopeless' || !sound || known.placement === placement) continue;
+      if (!known.placement.stages.some(({ device }) => loading.has(device))) return known;
+    }
+    const dealt = this.#deal(model, (device) => !loading.has(device) && this.#isAtHand(device));
+    if (dealt === undefined || !('stages' in dealt)) return undefined;
+    this.#propose(model, dealt.stages);
+    return this.#view.book.highest(model);
+  }
+
+  /** Only who has a link is sure to answer. */
+  #isAtHand(device: DeviceId): boolean {
+    return device === this.#post.device || this.#view.links.isUp(device);
   }
 
   #await(drive: Drive<P>, hoped: KnownPlacement | undefined): void {
@@ -251,8 +288,7 @@ export class Driver<P> {
     drive.unservedSinceMs ??= nowMs;
     const waitMs = this.#isArriving() ? ARRIVE_MS : this.#rank(drive.model) * RANK_MS;
     if (nowMs - drive.unservedSinceMs < waitMs) return;
-    // only who has a link is sure to answer
-    const dealt = this.#deal(drive.model, (device) => this.#view.links.isUp(device));
+    const dealt = this.#deal(drive.model, (device) => this.#isAtHand(device));
     if (dealt === undefined) return;
     if ('stages' in dealt) {
       drive.unservedSinceMs = undefined;
@@ -303,7 +339,7 @@ export class Driver<P> {
     const candidates: Candidate[] = [];
     for (const state of this.#view.answering(this.#post.nowMs)) {
       const { device } = state;
-      if (device !== this.#post.device && !may(device)) continue;
+      if (!may(device)) continue;
       if (this.#view.links.isSuspected(device) || this.#view.isApart(this.#post.device, device)) continue;
       candidates.push(this.#candidate(state, model));
     }
