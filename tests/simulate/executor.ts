@@ -19,6 +19,8 @@ export class Executor {
   readonly #places: (Place | undefined)[] = [];
   #queue: RunEffect<number[]>[] = [];
   #isBusy = false;
+  /** Slots whose memory is the same by mistake: a fault to be planted. */
+  memoryOf: (slot: number) => number = (slot) => slot;
 
   constructor(constants: Constants, stepMs: number) {
     this.#constants = constants;
@@ -28,10 +30,11 @@ export class Executor {
   /** The slot's memory stays as it is: only the count of what is valid is cut, and that the room keeps. */
   begin({ stage, slot, sampling }: BeginEffect): void {
     const { first, last } = stage;
-    let place = this.#places[slot];
+    const memory = this.memoryOf(slot);
+    let place = this.#places[memory];
     if (place === undefined || place.chains.first !== first || place.chains.layers !== last - first) {
       place = { chains: new Chains(first, last), seed: 0, tokens: [] };
-      this.#places[slot] = place;
+      this.#places[memory] = place;
     }
     if (sampling === undefined) return;
     place.seed = (sampling.sampler as { seed: number }).seed;
@@ -78,7 +81,7 @@ export class Executor {
 
   #compute(run: RunEffect<number[]>): Computed {
     const { slot, session, attempt, first, rows, sample: wantsToken } = run;
-    const place = this.#places[slot] as Place;
+    const place = this.#places[this.memoryOf(slot)] as Place;
     const output = new Array<number>(rows);
     for (let i = 0; i < rows; i++) {
       const input = run.tokens === undefined ? (run.input?.[i] as number) : embed(run.tokens[i] as number);

@@ -109,6 +109,12 @@ export class Simulation {
     return this.tally;
   }
 
+  /** Something that happens to a device of the first generation at that time. */
+  plan(atMs: number, device: number, input: SimInput): void {
+    const one = this.devices[device] as SimDevice;
+    this.#queue.push(atMs, { kind: 'device', device: one, life: 0, event: { kind: 'input', input } });
+  }
+
   get messages(): number {
     return this.#network.sent;
   }

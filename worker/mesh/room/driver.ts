@@ -224,9 +224,11 @@ export class Driver<P> {
         drive.tell({ kind: 'waiting', reason: isLinking ? 'linking' : 'loading' });
       }
     }
-    const isSecondWanted =
-      current !== undefined && current === hoped && this.#isSound(current) && this.#isInDoubt(drive);
-    this.#hedge(drive, isSecondWanted ? this.#secondTo(drive, current) : highestSound);
+    let second = highestSound;
+    if (current !== undefined && current === hoped && this.#isSound(current) && this.#isInDoubt(drive)) {
+      second = this.#secondTo(drive, current);
+    }
+    this.#hedge(drive, second);
     if (highestSound !== undefined) drive.unservedSinceMs = undefined;
     else this.#wantProposal(drive);
   }

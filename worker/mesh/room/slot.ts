@@ -28,6 +28,8 @@ export class Slot<P> {
   readonly driver: DeviceId;
   /** The highest that was prepared here. */
   attempt = 0;
+  /** Of its placement. */
+  epoch = 0;
   /** When something of the session came last. */
   usedMs: number;
   /** `idle`: nothing is computed until the next attempt. */
@@ -38,7 +40,6 @@ export class Slot<P> {
   readonly #post: Post<P>;
   readonly #payloads: Payloads<P>;
   readonly #retention: Retention<P>;
-  #epoch = 0;
   /** The attempt that wrote the keys and values. */
   #at = 0;
   /** Positions below it have keys and values. */
@@ -95,7 +96,7 @@ export class Slot<P> {
   prepare({ attempt, placement, stage }: PrepareMessage): void {
     this.halt();
     this.attempt = attempt;
-    this.#epoch = placement.id.epoch;
+    this.epoch = placement.id.epoch;
     this.phase = 'prepared';
     this.#touch();
     this.#post.send(this.driver, {
@@ -158,7 +159,7 @@ export class Slot<P> {
   // ---------- frames ----------
 
   frame(frame: Frame<P>): void {
-    const isCurrent = frame.session === this.session && frame.attempt === this.attempt && frame.epoch === this.#epoch;
+    const isCurrent = frame.session === this.session && frame.attempt === this.attempt && frame.epoch === this.epoch;
     if (!isCurrent || this.phase === 'idle') {
       this.dropped++;
       return;
@@ -225,7 +226,7 @@ export class Slot<P> {
     if (start.next !== null && output !== undefined) this.#passOn(start, start.next, first, rows, output);
     if (first < start.known) this.#report(start);
     if (tokens !== undefined && start.first !== null) {
-      const fence = { epoch: this.#epoch, session: this.session, attempt, first: first + rows, tokens };
+      const fence = { epoch: this.epoch, session: this.session, attempt, first: first + rows, tokens };
       const frame = { kind: 'tokens' as const, ...fence };
       this.#post.sendFrame(start.first.device, { ...frame, slot: start.first.slot });
       const forDriver = { ...frame, slot: DRIVER_SLOT };
@@ -248,7 +249,7 @@ export class Slot<P> {
     const { session, attempt } = this;
     this.#post.sendFrame(device, {
       kind: 'rows',
-      epoch: this.#epoch,
+      epoch: this.epoch,
       session,
       attempt,
       slot,
@@ -263,7 +264,7 @@ export class Slot<P> {
   /** Tells how far the prompt is read: the stage before may send more, the driver sees that it goes on. */
   #report(start: StartMessage): void {
     const { session, attempt } = this;
-    const progress = { kind: 'progress' as const, epoch: this.#epoch, session, attempt, first: this.#have };
+    const progress = { kind: 'progress' as const, epoch: this.epoch, session, attempt, first: this.#have };
     if (start.previous !== null) {
       this.#post.sendFrame(start.previous.device, { ...progress, slot: start.previous.slot });
     }

@@ -1,0 +1,62 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Placement } from '../types.ts';
+import { comparePlacements, nextEpoch, PlacementBook, placementFault, roundOf } from './placement-order.ts';
+
+const id = fc.record({
+  model: fc.constant('m'),
+  epoch: fc.integer({ min: 0, max: 5 }),
+  proposer: fc.constantFrom('a', 'b', 'c'),
+});
+const stages = [{ device: 'a', first: 0, last: 4 }];
+
+test('there is exactly one order of placements', () => {
+  fc.assert(
+    fc.property(id, id, id, (a, b, c) => {
+      const sign = (x: number) => Math.sign(x);
+      expect(sign(comparePlacements(a, b))).toBe(0 - sign(comparePlacements(b, a)));
+      if (comparePlacements(a, b) === 0) expect(a).toEqual(b);
+      if (comparePlacements(a, b) > 0 && comparePlacements(b, c) > 0)
+        expect(comparePlacements(a, c)).toBeGreaterThan(0);
+    }),
+  );
+});
+
+test('two devices that hear of the same placements in any order hold the same one for the highest', () => {
+  fc.assert(
+    fc.property(fc.array(id, { minLength: 1, maxLength: 12 }), (ids) => {
+      const placements = ids.map((one): Placement => ({ id: one, stages, spares: [] }));
+      const [book, other] = [new PlacementBook(), new PlacementBook()];
+      for (const placement of placements) book.add(placement, 0);
+      for (const placement of [...placements].reverse()) other.add(placement, 0);
+      const list = (one: PlacementBook) => one.of('m').map(({ placement }) => placement.id);
+      expect(list(book)).toEqual(list(other));
+      expect(list(book)).toEqual([...list(book)].sort(comparePlacements).reverse());
+    }),
+  );
+});
+
+test('a reloaded device that knows nothing does not name another placement as it did before', () => {
+  expect(nextEpoch(0, 1)).not.toBe(nextEpoch(0, 2));
+  expect(roundOf(nextEpoch(0, 1))).toBe(roundOf(nextEpoch(0, 2)));
+  fc.assert(
+    fc.property(fc.nat(1e6), fc.nat(1e4), fc.nat(1e4), (epoch, incarnation, other) => {
+      expect(nextEpoch(epoch, incarnation)).toBeGreaterThan(epoch);
+      expect(nextEpoch(nextEpoch(epoch, incarnation), other)).toBeGreaterThan(nextEpoch(epoch, incarnation));
+    }),
+  );
+});
+
+test('a placement with a gap, an overlap or no number is of no use', () => {
+  const of = (...ranges: [number, number][]) =>
+    placementFault({
+      id: { model: 'm', epoch: 1, proposer: 'a' },
+      stages: ranges.map(([first, last]) => ({ device: 'a', first, last })),
+      spares: [],
+    });
+  expect(of([0, 4], [4, 8])).toBeUndefined();
+  expect(of()).toBeDefined();
+  expect(of([0, 4], [5, 8])).toBeDefined();
+  expect(of([0, 4], [3, 8])).toBeDefined();
+  expect(of([0, Number.NaN])).toBeDefined();
+});

@@ -1,0 +1,196 @@
+import fc from 'fast-check';
+import { beforeEach, expect, test } from 'vitest';
+import { AHEAD_TOKENS, CHUNK_ROWS, WINDOW_ROWS } from './constants.ts';
+import type { Effect, Payloads, RunEffect } from './io.ts';
+import type { ControlMessage, Frame, StartMessage } from './messages.ts';
+import type { Post } from './post.ts';
+import { Slot } from './slot.ts';
+
+const payloads: Payloads<number[]> = {
+  bytes: (rows) => rows.length * 2,
+  slice: (rows, from, to) => rows.slice(from, to),
+  join: (parts) => parts.flat(),
+};
+const stage = { model: 'm', first: 4, last: 8 };
+
+let effects: Effect<number[]>[] = [];
+let sent: ControlMessage[] = [];
+let frames: { to: string; frame: Frame<number[]> }[] = [];
+const post: Post<number[]> = {
+  device: 'here',
+  nowMs: 0,
+  reaches: () => true,
+  emit: (effect) => effects.push(effect),
+  send: (_, message) => sent.push(message),
+  sendFrame: (to, frame) => frames.push({ to, frame }),
+};
+
+beforeEach(() => {
+  effects = [];
+  sent = [];
+  frames = [];
+});
+
+function prepared(attempt: number): Slot<number[]> {
+  const slot = new Slot(3, stage, 's', 'driver', post, payloads);
+  prepare(slot, attempt);
+  return slot;
+}
+
+function prepare(slot: Slot<number[]>, attempt: number): void {
+  const placement = { id: { model: 'm', epoch: 256, proposer: 'a' }, stages: [], spares: [] };
+  slot.prepare({ type: 'prepare', session: 's', attempt, placement, stage: 1 });
+}
+
+function start(parts: Partial<StartMessage> = {}): StartMessage {
+  return {
+    type: 'start',
+    session: 's',
+    attempt: 1,
+    stage: 1,
+    slot: 3,
+    begin: 0,
+    known: 20,
+    previous: { device: 'before', slot: 1 },
+    next: { device: 'after', slot: 2, begin: 0 },
+    first: null,
+    sampler: null,
+    ...parts,
+  };
+}
+
+function rowsFrame(first: number, rows: number, attempt = 1, epoch = 256, session = 's'): Frame<number[]> {
+  const payload = Array.from({ length: rows }, (_, i) => first + i);
+  return { kind: 'rows', epoch, session, attempt, slot: 3, first, rows, sample: false, payload };
+}
+
+const runs = () => effects.filter((effect): effect is RunEffect<number[]> => effect.kind === 'run');
+
+function compute(slot: Slot<number[]>, run: RunEffect<number[]>): void {
+  const { session, attempt, first, rows } = run;
+  const output = Array.from({ length: rows }, (_, i) => 1000 + first + i);
+  slot.computed({ kind: 'computed', slot: 3, session, attempt, first, rows, output });
+}
+
+test('a stage computes each position once and in order, whatever comes', () => {
+  const frame = fc.oneof(
+    { weight: 3, arbitrary: fc.constant('next' as const) },
+    fc.record({
+      first: fc.nat(40),
+      rows: fc.integer({ min: 1, max: 5 }),
+      attempt: fc.integer({ min: 0, max: 2 }),
+      epoch: fc.constantFrom(256, 512),
+      session: fc.constantFrom('s', 'other'),
+    }),
+    fc.constant('computed' as const),
+  );
+  fc.assert(
+    fc.property(fc.array(frame, { maxLength: 60 }), (steps) => {
+      effects = [];
+      frames = [];
+      const slot = prepared(1);
+      slot.start(start());
+      let next = 0;
+      let computed = 0;
+      for (const one of steps) {
+        if (one === 'computed') {
+          const run = runs()[computed];
+          if (run !== undefined) {
+            compute(slot, run);
+            computed++;
+          }
+        } else if (one === 'next') {
+          if (slot.phase === 'running') next += 2;
+          slot.frame(rowsFrame(next - 2, 2));
+        } else {
+          const isNext = one.first === next && one.attempt === 1 && one.epoch === 256 && one.session === 's';
+          if (isNext && slot.phase === 'running') next += one.rows;
+          slot.frame(rowsFrame(one.first, one.rows, one.attempt, one.epoch, one.session));
+        }
+      }
+      let position = 0;
+      for (const run of runs()) {
+        expect(run.first).toBe(position);
+        expect(run.input).toEqual(Array.from({ length: run.rows }, (_, i) => position + i));
+        position += run.rows;
+      }
+      expect(position).toBeLessThanOrEqual(next);
+      let sentTo = 0;
+      for (const { to, frame: out } of frames) {
+        if (out.kind !== 'rows') continue;
+        expect(to).toBe('after');
+        expect(out.first).toBe(sentTo);
+        expect(out.payload).toEqual(Array.from({ length: out.rows }, (_, i) => 1000 + sentTo + i));
+        sentTo += out.rows;
+      }
+    }),
+  );
+});
+
+test('a row that is missing ends the attempt and tells the driver', () => {
+  const slot = prepared(1);
+  slot.start(start());
+  slot.frame(rowsFrame(0, 4));
+  slot.frame(rowsFrame(6, 2));
+  expect(slot.phase).toBe('idle');
+  expect(sent.at(-1)).toEqual({ type: 'broken', session: 's', attempt: 1 });
+});
+
+test('rows that come before the start wait for it', () => {
+  const slot = prepared(1);
+  slot.frame(rowsFrame(0, 4));
+  expect(runs()).toHaveLength(0);
+  slot.start(start());
+  expect(runs().map(({ first, rows }) => [first, rows])).toEqual([[0, 4]]);
+});
+
+test('a new attempt sends again what the next stage lacks, and computes only what is new', () => {
+  const slot = prepared(1);
+  slot.start(start());
+  slot.frame(rowsFrame(0, 20));
+  compute(slot, runs()[0] as RunEffect<number[]>);
+  prepare(slot, 2);
+  expect(sent.at(-1)).toMatchObject({ type: 'prepared', attempt: 2, at: 1, have: 20, retained: 0 });
+  frames = [];
+  slot.start(start({ attempt: 2, begin: 19, next: { device: 'new', slot: 7, begin: 5 } }));
+  const rows = frames.map(({ to, frame }) => ({ to, ...frame }));
+  expect(rows).toMatchObject([{ to: 'new', slot: 7, attempt: 2, first: 5, rows: 14 }]);
+  expect(rows[0]).toMatchObject({ payload: Array.from({ length: 14 }, (_, i) => 1005 + i) });
+  slot.frame(rowsFrame(19, 1, 2));
+  expect(runs().at(-1)).toMatchObject({ first: 19, rows: 1, attempt: 2 });
+});
+
+test('what was computed for an older attempt changes nothing', () => {
+  const slot = prepared(1);
+  slot.start(start());
+  slot.frame(rowsFrame(0, 4));
+  const old = runs()[0] as RunEffect<number[]>;
+  prepare(slot, 2);
+  frames = [];
+  compute(slot, old);
+  expect(frames).toHaveLength(0);
+  prepare(slot, 3);
+  expect(sent.at(-1)).toMatchObject({ attempt: 3, have: 0 });
+});
+
+test('a prompt has at most four chunks on their way, a token none that the driver has not nearly stored', () => {
+  const known = 10 * CHUNK_ROWS;
+  const slot = prepared(1);
+  const tokens = Array.from({ length: known }, (_, i) => i);
+  const fence = { epoch: 256, session: 's', attempt: 1, slot: 3 };
+  slot.start(start({ known, previous: null, next: { device: 'after', slot: 2, begin: 0 } }));
+  slot.frame({ kind: 'tokens', ...fence, first: 0, tokens });
+  expect(runs().reduce((sum, { rows }) => sum + rows, 0)).toBe(WINDOW_ROWS);
+  let done = 0;
+  for (; done < runs().length; done++) {
+    compute(slot, runs()[done] as RunEffect<number[]>);
+    slot.frame({ kind: 'progress', ...fence, first: (runs()[done] as RunEffect<number[]>).first + CHUNK_ROWS });
+  }
+  expect(done).toBe(10);
+  for (let position = known; position < known + 100; position++) {
+    slot.frame({ kind: 'tokens', ...fence, first: position, tokens: [7] });
+  }
+  expect(runs().length - 10).toBe(AHEAD_TOKENS);
+  slot.frame({ kind: 'acknowledgement', ...fence, first: known + 30 });
+  expect(runs().length - 10).toBe(AHEAD_TOKENS + 30);
+});
