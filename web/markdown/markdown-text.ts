@@ -43,6 +43,8 @@ export class MarkdownText extends HTMLElement {
 
   #schedule(): void {
     if (!this.isConnected || this.#timer !== undefined) return;
+    // until what is shown is what was given
+    this.setAttribute('aria-busy', 'true');
     const wait = this.#writing ? Math.max(0, this.#nextAt - performance.now()) : 0;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
@@ -72,6 +74,7 @@ export class MarkdownText extends HTMLElement {
     if (!this.#writing) this.#drawing.finish();
     const ended = performance.now();
     this.#nextAt = ended + Math.max(STEP_MS, (ended - began) * STEP_OVER_COST);
+    if (this.#timer === undefined) this.removeAttribute('aria-busy');
     this.dispatchEvent(new Event('drawn', { bubbles: true }));
   }
 
