@@ -68,8 +68,8 @@ const LATE: Partial<Constants> = {
 test('a stage that does not look at attempt and epoch is found', () => {
   expect(isClean(simulate(3, 0.2, LATE))).toBe(true);
   const { frame } = Slot.prototype;
-  vi.spyOn(Slot.prototype, 'frame').mockImplementation(function (this: Slot<unknown>, late) {
-    frame.call(this, { ...late, attempt: this.attempt, epoch: this.epoch });
+  vi.spyOn(Slot.prototype, 'frame').mockImplementation(function (this: Slot<unknown>, from, late) {
+    frame.call(this, from, { ...late, attempt: this.attempt, epoch: this.epoch });
   });
   expect(isClean(simulate(3, 0.2, LATE))).toBe(false);
 });

@@ -324,7 +324,7 @@ export class RoomNode<P> {
 
   #frame(from: DeviceId, frame: Frame<P>): void {
     if (frame.slot === DRIVER_SLOT) this.driver.frame(from, frame);
-    else this.stages.frame(frame);
+    else this.stages.frame(from, frame);
   }
 
   /** Handles what the device said to itself, and what follows from it. */

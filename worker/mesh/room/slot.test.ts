@@ -101,11 +101,11 @@ test('a stage computes each position once and in order, whatever comes', () => {
           }
         } else if (one === 'next') {
           if (slot.phase === 'running') next += 2;
-          slot.frame(rowsFrame(next - 2, 2));
+          slot.frame('before', rowsFrame(next - 2, 2));
         } else {
           const isNext = one.first === next && one.attempt === 1 && one.epoch === 256 && one.session === 's';
           if (isNext && slot.phase === 'running') next += one.rows;
-          slot.frame(rowsFrame(one.first, one.rows, one.attempt, one.epoch, one.session));
+          slot.frame('before', rowsFrame(one.first, one.rows, one.attempt, one.epoch, one.session));
         }
       }
       let position = 0;
@@ -130,15 +130,15 @@ test('a stage computes each position once and in order, whatever comes', () => {
 test('a row that is missing ends the attempt and tells the driver', () => {
   const slot = prepared(1);
   slot.start(start());
-  slot.frame(rowsFrame(0, 4));
-  slot.frame(rowsFrame(6, 2));
+  slot.frame('before', rowsFrame(0, 4));
+  slot.frame('before', rowsFrame(6, 2));
   expect(slot.phase).toBe('idle');
   expect(sent.at(-1)).toEqual({ type: 'broken', session: 's', attempt: 1 });
 });
 
 test('rows that come before the start wait for it', () => {
   const slot = prepared(1);
-  slot.frame(rowsFrame(0, 4));
+  slot.frame('before', rowsFrame(0, 4));
   expect(runs()).toHaveLength(0);
   slot.start(start());
   expect(runs().map(({ first, rows }) => [first, rows])).toEqual([[0, 4]]);
@@ -147,7 +147,7 @@ test('rows that come before the start wait for it', () => {
 test('a new attempt sends again what the next stage lacks, and computes only what is new', () => {
   const slot = prepared(1);
   slot.start(start());
-  slot.frame(rowsFrame(0, 20));
+  slot.frame('before', rowsFrame(0, 20));
   compute(slot, runs()[0] as RunEffect<number[]>);
   prepare(slot, 2);
   expect(sent.at(-1)).toMatchObject({ type: 'prepared', attempt: 2, at: 1, have: 20, retained: 0 });
@@ -156,14 +156,25 @@ test('a new attempt sends again what the next stage lacks, and computes only wha
   const rows = frames.map(({ to, frame }) => ({ to, ...frame }));
   expect(rows).toMatchObject([{ to: 'new', slot: 7, attempt: 2, first: 5, rows: 14 }]);
   expect(rows[0]).toMatchObject({ payload: Array.from({ length: 14 }, (_, i) => 1005 + i) });
-  slot.frame(rowsFrame(19, 1, 2));
+  slot.frame('before', rowsFrame(19, 1, 2));
   expect(runs().at(-1)).toMatchObject({ first: 19, rows: 1, attempt: 2 });
+});
+
+test('rows from another device than the stage before, and progress that the next did not make, count for nothing', () => {
+  const slot = prepared(1);
+  slot.start(start());
+  slot.frame('after', rowsFrame(0, 4));
+  slot.frame('stranger', rowsFrame(0, 4));
+  expect(runs()).toHaveLength(0);
+  expect(slot.dropped).toBe(2);
+  slot.frame('before', rowsFrame(0, 4));
+  expect(runs()).toHaveLength(1);
 });
 
 test('what was computed for an older attempt changes nothing', () => {
   const slot = prepared(1);
   slot.start(start());
-  slot.frame(rowsFrame(0, 4));
+  slot.frame('before', rowsFrame(0, 4));
   const old = runs()[0] as RunEffect<number[]>;
   prepare(slot, 2);
   frames = [];
@@ -179,18 +190,22 @@ test('a prompt has at most four chunks on their way, a token none that the drive
   const tokens = Array.from({ length: known }, (_, i) => i);
   const fence = { epoch: 256, session: 's', attempt: 1, slot: 3 };
   slot.start(start({ known, previous: null, next: { device: 'after', slot: 2, begin: 0 } }));
-  slot.frame({ kind: 'tokens', ...fence, first: 0, tokens });
+  slot.frame('driver', { kind: 'tokens', ...fence, first: 0, tokens });
   expect(runs().reduce((sum, { rows }) => sum + rows, 0)).toBe(WINDOW_ROWS);
   let done = 0;
   for (; done < runs().length; done++) {
     compute(slot, runs()[done] as RunEffect<number[]>);
-    slot.frame({ kind: 'progress', ...fence, first: (runs()[done] as RunEffect<number[]>).first + CHUNK_ROWS });
+    slot.frame('after', {
+      kind: 'progress',
+      ...fence,
+      first: (runs()[done] as RunEffect<number[]>).first + CHUNK_ROWS,
+    });
   }
   expect(done).toBe(10);
   for (let position = known; position < known + 100; position++) {
-    slot.frame({ kind: 'tokens', ...fence, first: position, tokens: [7] });
+    slot.frame('driver', { kind: 'tokens', ...fence, first: position, tokens: [7] });
   }
   expect(runs().length - 10).toBe(AHEAD_TOKENS);
-  slot.frame({ kind: 'acknowledgement', ...fence, first: known + 30 });
+  slot.frame('driver', { kind: 'acknowledgement', ...fence, first: known + 30 });
   expect(runs().length - 10).toBe(AHEAD_TOKENS + 30);
 });

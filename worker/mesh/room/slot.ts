@@ -47,7 +47,9 @@ export class Slot<P> {
   #start: StartMessage | undefined;
   /** The last stage has told the engine what to sample with; others need not. */
   #begun = false;
-  readonly #early: Frame<P>[] = [];
+  readonly #early: { readonly from: DeviceId; readonly frame: Frame<P> }[] = [];
+  /** Who samples: the last stage of the attempt's placement. */
+  #sampling: DeviceId | undefined;
   /** Tokens of positions from `#tokensFrom` on: of the first stage those to compute, of the last those said. */
   #tokens: number[] = [];
   #tokensFrom = -1;
@@ -97,6 +99,7 @@ export class Slot<P> {
     this.halt();
     this.attempt = attempt;
     this.epoch = placement.id.epoch;
+    this.#sampling = placement.stages.at(-1)?.device;
     this.phase = 'prepared';
     this.#touch();
     this.#post.send(this.driver, {
@@ -133,7 +136,7 @@ export class Slot<P> {
       return;
     }
     const early = this.#early.splice(0);
-    for (const frame of early) this.frame(frame);
+    for (const { from, frame } of early) this.frame(from, frame);
     this.#pump();
   }
 
@@ -158,15 +161,19 @@ export class Slot<P> {
 
   // ---------- frames ----------
 
-  frame(frame: Frame<P>): void {
+  frame(from: DeviceId, frame: Frame<P>): void {
     const isCurrent = frame.session === this.session && frame.attempt === this.attempt && frame.epoch === this.epoch;
     if (!isCurrent || this.phase === 'idle') {
       this.dropped++;
       return;
     }
     if (this.phase === 'prepared') {
-      if (this.#early.length < EARLY_FRAMES + this.#earlyTokens()) this.#early.push(frame);
+      if (this.#early.length < EARLY_FRAMES + this.#earlyTokens()) this.#early.push({ from, frame });
       else this.break();
+      return;
+    }
+    if (!this.#mayCome(from, frame.kind)) {
+      this.dropped++;
       return;
     }
     this.#touch();
@@ -187,15 +194,21 @@ export class Slot<P> {
     this.#pump();
   }
 
+  #mayCome(from: DeviceId, kind: Frame<P>['kind']): boolean {
+    if (kind === 'rows') return from === this.#start?.previous?.device;
+    if (kind === 'progress') return from === this.#start?.next?.device;
+    return from === this.driver || (kind === 'tokens' && from === this.#sampling);
+  }
+
   /** Frames of tokens before the start are as many as the conversation is long. */
   #earlyTokens(): number {
     let count = 0;
-    for (const { kind } of this.#early) if (kind === 'tokens') count++;
+    for (const { frame } of this.#early) if (frame.kind === 'tokens') count++;
     return count;
   }
 
   #takeRows(frame: RowsFrame<P>): void {
-    if (frame.first !== this.#expected || this.#start?.previous === null) {
+    if (frame.first !== this.#expected) {
       this.dropped++;
       if (frame.first > this.#expected) this.break();
       return;

@@ -74,10 +74,10 @@ export class StageHost<P> {
     for (const slot of this.#slots) if (slot?.session === session && slot.driver === from) this.#free(slot);
   }
 
-  frame(frame: Frame<P>): void {
+  frame(from: DeviceId, frame: Frame<P>): void {
     const slot = this.#slots[frame.slot];
     if (slot === undefined) this.dropped++;
-    else slot.frame(frame);
+    else slot.frame(from, frame);
   }
 
   computed(input: ComputedInput<P>): void {
