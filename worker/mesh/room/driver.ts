@@ -1,24 +1,22 @@
 import type { DeviceId, DeviceState, ModelKey, Placement, SessionId, StageAssignment } from '../types.ts';
 import { ARRIVE_MS, BUSY_RETRY_MS, DISTRUST_MS, DOUBT_MS, RANK_MS } from './constants.ts';
-import { type Candidate, type Dealt, deal } from './deal.ts';
 import { type AnswerInput, Drive } from './drive.ts';
 import { hashOf } from './hash.ts';
-import type { ModelSizes, StoredSession } from './io.ts';
+import type { StoredSession } from './io.ts';
 import type { Frame, PreparedMessage, RefusedMessage } from './messages.ts';
 import { type KnownPlacement, roundOf } from './placement-order.ts';
+import type { Placing } from './placing.ts';
 import type { Post } from './post.ts';
 import type { View } from './view.ts';
 
 /** How often a session that waits, or runs on what is not sound, is looked at, though nothing changed. */
 const LOOK_MS = 1000;
-/** Devices with room that are linked to at a time. */
-const SOUGHT_DEVICES = 4;
 
 /** The sessions of this device: which placement each runs on, and proposals where none would serve. */
 export class Driver<P> {
   readonly #post: Post<P>;
   readonly #view: View;
-  readonly #models: ModelSizes;
+  readonly #placing: Placing;
   readonly #propose: (model: ModelKey, stages: readonly StageAssignment[]) => void;
   readonly #seek: (devices: readonly DeviceId[]) => void;
   readonly #drives = new Map<SessionId, Drive<P>>();
@@ -29,13 +27,13 @@ export class Driver<P> {
   constructor(
     post: Post<P>,
     view: View,
-    models: ModelSizes,
+    placing: Placing,
     propose: (model: ModelKey, stages: readonly StageAssignment[]) => void,
     seek: (devices: readonly DeviceId[]) => void,
   ) {
     this.#post = post;
     this.#view = view;
-    this.#models = models;
+    this.#placing = placing;
     this.#propose = propose;
     this.#seek = seek;
   }
@@ -257,15 +255,10 @@ export class Driver<P> {
       if (use === 'hopeless' || !sound || known.placement === placement) continue;
       if (!known.placement.stages.some(({ device }) => loading.has(device))) return known;
     }
-    const dealt = this.#deal(model, (device) => !loading.has(device) && this.#isAtHand(device));
+    const dealt = this.#placing.deal(model, nowMs, (device) => !loading.has(device) && this.#placing.isAtHand(device));
     if (dealt === undefined || !('stages' in dealt)) return undefined;
     this.#propose(model, dealt.stages);
     return this.#view.book.highest(model);
-  }
-
-  /** Only who has a link is sure to answer. */
-  #isAtHand(device: DeviceId): boolean {
-    return device === this.#post.device || this.#view.links.isUp(device);
   }
 
   #await(drive: Drive<P>, hoped: KnownPlacement | undefined): void {
@@ -290,7 +283,7 @@ export class Driver<P> {
     drive.unservedSinceMs ??= nowMs;
     const waitMs = this.#isArriving() ? ARRIVE_MS : this.#rank(drive.model) * RANK_MS;
     if (nowMs - drive.unservedSinceMs < waitMs) return;
-    const dealt = this.#deal(drive.model, (device) => this.#isAtHand(device));
+    const dealt = this.#placing.deal(drive.model, nowMs, (device) => this.#placing.isAtHand(device));
     if (dealt === undefined) return;
     if ('stages' in dealt) {
       drive.unservedSinceMs = undefined;
@@ -300,17 +293,9 @@ export class Driver<P> {
       else this.#hedge(drive, proposed);
       return;
     }
-    const others = this.deal(drive.model);
-    if (others !== undefined && 'stages' in others) this.#seekRoom(others.stages);
+    const others = this.#placing.deal(drive.model, nowMs, () => true);
+    if (others !== undefined && 'stages' in others) this.#seek(this.#placing.worthLinking(others.stages, nowMs));
     else if (drive.isHopeless) drive.tell({ kind: 'paused', missingBytes: dealt.missingBytes });
-  }
-
-  /** Links to devices that could take layers, before they are asked to. */
-  #seekRoom(stages: readonly StageAssignment[]): void {
-    const free = [...this.#view.answering(this.#post.nowMs)]
-      .filter(({ device, profile }) => profile.compute && !this.#view.isApart(this.#post.device, device))
-      .sort((a, b) => b.freeBytes - a.freeBytes);
-    this.#seek([...stages, ...free.slice(0, SOUGHT_DEVICES)].map(({ device }) => device));
   }
 
   /** No link yet, though there are others: what the room has is not known. */
@@ -329,56 +314,6 @@ export class Driver<P> {
     }
     return rank;
   }
-
-  /** A placement that would serve now. Undefined: the model is not known here. */
-  deal(model: ModelKey): Dealt | undefined {
-    return this.#deal(model, () => true);
-  }
-
-  #deal(model: ModelKey, may: (device: DeviceId) => boolean): Dealt | undefined {
-    const layers = this.#models.layers(model);
-    if (layers === undefined) return undefined;
-    const candidates: Candidate[] = [];
-    for (const state of this.#view.answering(this.#post.nowMs)) {
-      const { device } = state;
-      if (!may(device)) continue;
-      if (this.#view.links.isSuspected(device) || this.#view.isApart(this.#post.device, device)) continue;
-      candidates.push(this.#candidate(state, model));
-    }
-    const base = this.#view.book.highest(model);
-    return deal({
-      model,
-      layers,
-      bytes: (first, last, profile) => this.#models.bytes(model, first, last, profile) ?? Number.POSITIVE_INFINITY,
-      candidates,
-      apart: (a, b) => this.#view.isApart(a, b),
-      base: base?.placement,
-      stays: ({ device, first, last }) => {
-        if (!candidates.some((candidate) => candidate.device === device)) return false;
-        const phase = this.#view.records.stage(device, model, first, last)?.phase;
-        return phase === 'ready' || phase === 'loading';
-      },
-    });
-  }
-
-  /** What the device could take for the model: what it holds that nobody needs gives way. */
-  #candidate({ device, profile, freeBytes, stages }: DeviceState, model: ModelKey): Candidate {
-    let free = freeBytes;
-    const own = stages.map((stage) => {
-      const { first, last, placement, phase } = stage;
-      const givesWay = phase !== 'failed' && !this.#view.isNeeded(device, placement.model, first, last);
-      if (givesWay) free += this.#models.bytes(placement.model, first, last, profile) ?? 0;
-      return { ...stage, givesWay };
-    });
-    // who tried in vain a short while ago keeps what it has, and is given no more
-    const isLinked = device === this.#post.device || this.#view.links.isUp(device);
-    return { device, profile, stages: own, isLinked, freeBytes: hasFailed(stages, model) ? 0 : free };
-  }
-}
-
-/** It tried and could not, a short while ago. */
-function hasFailed(stages: DeviceState['stages'], model: ModelKey): boolean {
-  return stages.some(({ phase, placement }) => phase === 'failed' && placement.model === model);
 }
 
 function isSameRound(a: KnownPlacement, b: KnownPlacement): boolean {

@@ -1,15 +1,16 @@
 import type { DeviceId, DeviceState, ModelKey, Placement, StageAssignment } from '../types.ts';
 import { AwakeClock } from './clock.ts';
-import { DIGEST_MS, PLACEMENTS_KEPT, RECORDS_A_MESSAGE } from './constants.ts';
 import type { Dealt } from './deal.ts';
 import { Driver } from './driver.ts';
+import { Gossip } from './gossip.ts';
 import { Holdings } from './holdings.ts';
 import type { Effect, Input, RoomOptions } from './io.ts';
 import { Links } from './links.ts';
 import { type ControlMessage, DRIVER_SLOT, type Frame } from './messages.ts';
-import { isSamePlacement, nextEpoch, PlacementBook } from './placement-order.ts';
+import { nextEpoch, PlacementBook } from './placement-order.ts';
+import { Placing } from './placing.ts';
 import type { Post } from './post.ts';
-import { isNewer, Records } from './records.ts';
+import { Records } from './records.ts';
 import { StageHost } from './stage-host.ts';
 import { Topology } from './topology.ts';
 import { View } from './view.ts';
@@ -30,16 +31,18 @@ export class RoomNode<P> {
   readonly links = new Links();
   readonly records: Records;
   readonly book = new PlacementBook();
+  readonly gossip: Gossip<P>;
   readonly view: View;
   readonly holdings: Holdings<P>;
   readonly stages: StageHost<P>;
   readonly driver: Driver<P>;
   readonly topology: Topology<P>;
+  readonly #placing: Placing;
   #effects: Effect<P>[] = [];
   /** What this device says to itself, as driver and stage: handled before `handle` ends. */
   readonly #toSelf: ToSelf<P>[] = [];
-  #incarnation: number;
-  #counter = 0;
+  /** Members no more: nothing of them is taken. */
+  readonly #removed = new Set<DeviceId>();
   #visible = true;
   #wakeLock = false;
   #away = false;
@@ -52,15 +55,13 @@ export class RoomNode<P> {
   #surveyedVersion = -1;
   /** Others shall know at once who waits for it. */
   #hasProposed = false;
-  #digestMs = 0;
-  #digestTurn = 0;
 
   constructor(options: RoomOptions<P>) {
     this.#options = options;
-    this.#incarnation = options.incarnation;
     const { device, payloads, models, profile, random } = options;
     const post = this.#post();
     this.records = new Records(device);
+    this.gossip = new Gossip(post, this.links, this.records, this.book, options.incarnation);
     this.view = new View(device, this.links, this.records, this.book);
     this.stages = new StageHost(
       post,
@@ -69,14 +70,15 @@ export class RoomNode<P> {
       (stage) => this.holdings.isReady(stage),
     );
     this.holdings = new Holdings(post, this.book, this.records, models, profile, (stage) => this.stages.isUsed(stage));
+    this.#placing = new Placing(this.view, models);
     this.driver = new Driver(
       post,
       this.view,
-      models,
+      this.#placing,
       (model, stages) => this.#propose(model, stages),
       (devices) => this.topology.seek(devices),
     );
-    this.topology = new Topology(post, this.view, profile, random, () => this.#placementsInUse());
+    this.topology = new Topology(post, this.view, profile, random, () => this.gossip.placementsInUse());
     this.topology.onDropped = (peer) => {
       this.links.letGo(peer);
       this.#unlinked(peer);
@@ -96,7 +98,7 @@ export class RoomNode<P> {
 
   /** How a placement of the model would look if it were proposed now. Undefined: the model is not known here. */
   preview(model: ModelKey): Dealt | undefined {
-    return this.driver.deal(model);
+    return this.#placing.deal(model, this.#clock.nowMs, () => true);
   }
 
   #take(input: Input<P>): void {
@@ -132,9 +134,10 @@ export class RoomNode<P> {
         this.#lost(input.peer);
         return;
       case 'present':
-        this.topology.present(input.peer, input.address);
+        if (!this.#removed.has(input.peer)) this.topology.present(input.peer, input.address);
         return;
       case 'removed':
+        this.#removed.add(input.peer);
         this.topology.removed(input.peer);
         this.links.letGo(input.peer);
         this.records.remove(input.peer);
@@ -202,13 +205,8 @@ export class RoomNode<P> {
     this.driver.look();
     this.#survey();
     this.#publish();
-    this.#flush();
-    if (nowMs - this.#digestMs >= DIGEST_MS) {
-      this.#digestMs = nowMs;
-      this.#sendDigest();
-      this.records.forgetOld(nowMs);
-      this.book.prune(PLACEMENTS_KEPT, (id) => this.#isDriven(id));
-    }
+    this.gossip.flush();
+    this.gossip.tick();
   }
 
   /** Sees to links and stages: once a second, at once where links, placements or what this device drives changed. */
@@ -236,7 +234,7 @@ export class RoomNode<P> {
     this.topology.opened(peer);
     this.#changed = true;
     this.#publish();
-    this.#send(peer, this.#digest());
+    this.gossip.sendDigest(peer);
   }
 
   /** Closed, silent, gone, or never came about. */
@@ -260,8 +258,8 @@ export class RoomNode<P> {
     this.topology.rejoin();
     this.#changed = true;
     this.#publish();
-    this.#flush();
-    for (const peer of this.links.up()) this.#send(peer, this.#digest());
+    this.gossip.flush();
+    for (const peer of this.links.up()) this.gossip.sendDigest(peer);
   }
 
   #leave(): void {
@@ -283,14 +281,10 @@ export class RoomNode<P> {
         for (const placement of message.placements) this.#learnPlacement(from, placement);
         return;
       case 'digest':
-        this.#compare(from, message);
+        this.gossip.compare(from, message);
         return;
       case 'ask':
-        this.#sendNews(
-          from,
-          message.states.map((device) => this.records.of(device)),
-          message.placements.map((id) => this.book.get(id)?.placement),
-        );
+        this.gossip.answer(from, message);
         return;
       case 'goodbye':
         this.#effects.push({ kind: 'disconnect', peer: from });
@@ -340,7 +334,7 @@ export class RoomNode<P> {
     if (this.holdings.changed || this.#hasProposed) {
       this.#hasProposed = false;
       this.#publish();
-      this.#flush();
+      this.gossip.flush();
     }
     // what concerns a session is looked at now, the rest of what is new at the next tick
     const version = this.links.version + this.book.version + this.view.news;
@@ -354,28 +348,23 @@ export class RoomNode<P> {
   // ---------- gossip ----------
 
   #learn(from: DeviceId, state: DeviceState): void {
+    if (this.#removed.has(state.device)) return;
     if (state.device !== this.#options.device) {
       const isNews = this.records.accept(state, from, this.#clock.nowMs);
       if (isNews && this.driver.needs(state.device)) this.view.news++;
       return;
     }
-    // an older self that knew more: a disk that was set back
-    if (!isNewer(state, { incarnation: this.#incarnation, counter: this.#counter })) return;
-    this.#incarnation = state.incarnation;
-    this.#counter = state.counter;
-    this.#changed = true;
+    if (this.gossip.meetSelf(state)) this.#changed = true;
   }
 
   #learnPlacement(from: DeviceId | undefined, placement: Placement): void {
     if (!this.book.add(placement, this.#clock.nowMs)) return;
-    for (const peer of this.links.up()) {
-      if (peer !== from) this.#send(peer, { type: 'gossip', states: [], placements: [placement] });
-    }
+    this.gossip.spread(placement, from);
     this.holdings.look(this.#options.device);
   }
 
   #propose(model: ModelKey, stages: readonly StageAssignment[]): void {
-    const epoch = nextEpoch(this.book.highest(model)?.placement.id.epoch ?? 0, this.#incarnation);
+    const epoch = nextEpoch(this.book.highest(model)?.placement.id.epoch ?? 0, this.gossip.incarnation);
     const id = { model, epoch, proposer: this.#options.device };
     this.#hasProposed = true;
     this.#learnPlacement(undefined, { id, stages, spares: [] });
@@ -390,12 +379,9 @@ export class RoomNode<P> {
     this.holdings.changed = false;
     this.holdings.progressed = false;
     this.#linksVersion = this.links.version;
-    this.#counter++;
     const { device, address, name, version, profile } = this.#options;
-    const state: DeviceState = {
+    this.gossip.publish({
       device,
-      incarnation: this.#incarnation,
-      counter: this.#counter,
       address,
       name,
       version,
@@ -407,82 +393,12 @@ export class RoomNode<P> {
       lost: [...this.links.lost()].filter((peer) => this.#namesLost(peer)),
       stages: this.holdings.states(),
       driving: this.driver.driving(),
-    };
-    this.records.accept(state, undefined, this.#clock.nowMs);
+    });
   }
 
   #namesLost(peer: DeviceId): boolean {
     const since = this.links.lostSinceMs(peer) ?? 0;
     return this.#clock.nowMs - since < NAME_LOST_MS || this.view.isLive(peer);
-  }
-
-  #flush(): void {
-    this.records.flush((peer, states) => this.#sendNews(peer, states, []));
-  }
-
-  #sendNews(
-    peer: DeviceId,
-    states: readonly (DeviceState | undefined)[],
-    placements: readonly (Placement | undefined)[],
-  ): void {
-    const known = states.filter((state) => state !== undefined);
-    const news = placements.filter((placement) => placement !== undefined);
-    for (let i = 0; i < known.length || (i === 0 && news.length > 0); i += RECORDS_A_MESSAGE) {
-      const part = known.slice(i, i + RECORDS_A_MESSAGE);
-      this.#send(peer, { type: 'gossip', states: part, placements: i === 0 ? news : [] });
-    }
-  }
-
-  #digest(): Extract<ControlMessage, { type: 'digest' }> {
-    return { type: 'digest', states: this.records.digest(), placements: this.#commonPlacements().map(({ id }) => id) };
-  }
-
-  #sendDigest(): void {
-    const peers = [...this.links.up()];
-    const peer = peers[this.#digestTurn++ % Math.max(1, peers.length)];
-    if (peer !== undefined) this.#send(peer, this.#digest());
-  }
-
-  #compare(from: DeviceId, digest: Extract<ControlMessage, { type: 'digest' }>): void {
-    const { lacks, asks } = this.records.compare(digest.states);
-    const common = this.#commonPlacements();
-    const missing = common.filter(({ id }) => !digest.placements.some((theirs) => isSamePlacement(theirs, id)));
-    const wanted = digest.placements.filter((id) => this.book.get(id) === undefined);
-    if (lacks.length > 0 || missing.length > 0) this.#sendNews(from, lacks, missing);
-    if (asks.length > 0 || wanted.length > 0) this.#send(from, { type: 'ask', states: asks, placements: wanted });
-  }
-
-  /** Placements that everybody shall know: the highest of each model, and those that are driven. */
-  #commonPlacements(): Placement[] {
-    const common: Placement[] = [];
-    for (const model of this.book.models()) {
-      this.book.of(model).forEach(({ placement }, index) => {
-        if (index < PLACEMENTS_KEPT || this.#isDriven(placement.id)) common.push(placement);
-      });
-    }
-    return common;
-  }
-
-  #isDriven(id: Placement['id']): boolean {
-    for (const device of this.records.live()) {
-      for (const { placement } of this.records.of(device)?.driving ?? []) {
-        if (isSamePlacement(placement, id)) return true;
-      }
-    }
-    return false;
-  }
-
-  *#placementsInUse(): Iterable<Placement> {
-    for (const model of this.book.models()) {
-      const highest = this.book.highest(model);
-      if (highest !== undefined) yield highest.placement;
-    }
-    for (const device of this.records.live()) {
-      for (const { placement } of this.records.of(device)?.driving ?? []) {
-        const known = this.book.get(placement);
-        if (known !== undefined) yield known.placement;
-      }
-    }
   }
 
   // ---------- the way out ----------

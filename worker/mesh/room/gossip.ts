@@ -1,0 +1,147 @@
+import type { DeviceId, DeviceState, Placement } from '../types.ts';
+import { DIGEST_MS, PLACEMENTS_KEPT, RECORDS_A_MESSAGE } from './constants.ts';
+import type { Links } from './links.ts';
+import type { ControlMessage } from './messages.ts';
+import { isSamePlacement, type PlacementBook } from './placement-order.ts';
+import type { Post } from './post.ts';
+import { isNewer, type Records } from './records.ts';
+
+type Digest = Extract<ControlMessage, { type: 'digest' }>;
+
+/** What a device says of itself, without the pair that says how new it is. */
+export type Description = Omit<DeviceState, 'incarnation' | 'counter'>;
+
+/** How records and placements come to everybody: changes are sent on, digests find what was missed. */
+export class Gossip<P> {
+  readonly #post: Post<P>;
+  readonly #links: Links;
+  readonly #records: Records;
+  readonly #book: PlacementBook;
+  #incarnation: number;
+  #counter = 0;
+  #digestMs = 0;
+  #digestTurn = 0;
+
+  constructor(post: Post<P>, links: Links, records: Records, book: PlacementBook, incarnation: number) {
+    this.#post = post;
+    this.#links = links;
+    this.#records = records;
+    this.#book = book;
+    this.#incarnation = incarnation;
+  }
+
+  get incarnation(): number {
+    return this.#incarnation;
+  }
+
+  /** A new record of this device, for the next flush. */
+  publish(description: Description): void {
+    this.#counter++;
+    const state = { ...description, incarnation: this.#incarnation, counter: this.#counter };
+    this.#records.accept(state, undefined, this.#post.nowMs);
+  }
+
+  /** A record of this device came: true where an older self knew more (a disk was set back), and it goes on from there. */
+  meetSelf(state: DeviceState): boolean {
+    if (!isNewer(state, { incarnation: this.#incarnation, counter: this.#counter })) return false;
+    this.#incarnation = state.incarnation;
+    this.#counter = state.counter;
+    return true;
+  }
+
+  flush(): void {
+    this.#records.flush((peer, states) => this.#sendNews(peer, states, []));
+  }
+
+  /** A placement that is new here, to all but who brought it. */
+  spread(placement: Placement, from: DeviceId | undefined): void {
+    for (const peer of this.#links.up()) {
+      if (peer !== from) this.#post.send(peer, { type: 'gossip', states: [], placements: [placement] });
+    }
+  }
+
+  sendDigest(peer: DeviceId): void {
+    const placements = this.#commonPlacements().map(({ id }) => id);
+    this.#post.send(peer, { type: 'digest', states: this.#records.digest(), placements });
+  }
+
+  /** Every 2 s: a digest to one peer in turn, and old things are forgotten. */
+  tick(): void {
+    const { nowMs } = this.#post;
+    if (nowMs - this.#digestMs < DIGEST_MS) return;
+    this.#digestMs = nowMs;
+    const peers = [...this.#links.up()];
+    const peer = peers[this.#digestTurn++ % Math.max(1, peers.length)];
+    if (peer !== undefined) this.sendDigest(peer);
+    this.#records.forgetOld(nowMs);
+    this.#book.prune(PLACEMENTS_KEPT, (id) => this.#isDriven(id));
+  }
+
+  /** Answers a digest: what its sender lacks, and what this device does. */
+  compare(from: DeviceId, digest: Digest): void {
+    const { lacks, asks } = this.#records.compare(digest.states);
+    const missing = this.#commonPlacements().filter(
+      ({ id }) => !digest.placements.some((theirs) => isSamePlacement(theirs, id)),
+    );
+    const wanted = digest.placements.filter((id) => this.#book.get(id) === undefined);
+    if (lacks.length > 0 || missing.length > 0) this.#sendNews(from, lacks, missing);
+    if (asks.length > 0 || wanted.length > 0) {
+      this.#post.send(from, { type: 'ask', states: asks, placements: wanted });
+    }
+  }
+
+  answer(from: DeviceId, { states, placements }: Extract<ControlMessage, { type: 'ask' }>): void {
+    this.#sendNews(
+      from,
+      states.map((device) => this.#records.of(device)),
+      placements.map((id) => this.#book.get(id)?.placement),
+    );
+  }
+
+  /** The highest placement of each model, and those that live devices run on or wait for. */
+  *placementsInUse(): Iterable<Placement> {
+    for (const model of this.#book.models()) {
+      const highest = this.#book.highest(model);
+      if (highest !== undefined) yield highest.placement;
+    }
+    for (const device of this.#records.live()) {
+      for (const { placement } of this.#records.of(device)?.driving ?? []) {
+        const known = this.#book.get(placement);
+        if (known !== undefined) yield known.placement;
+      }
+    }
+  }
+
+  #sendNews(
+    peer: DeviceId,
+    states: readonly (DeviceState | undefined)[],
+    placements: readonly (Placement | undefined)[],
+  ): void {
+    const known = states.filter((state) => state !== undefined);
+    const news = placements.filter((placement) => placement !== undefined);
+    for (let i = 0; i < known.length || (i === 0 && news.length > 0); i += RECORDS_A_MESSAGE) {
+      const part = known.slice(i, i + RECORDS_A_MESSAGE);
+      this.#post.send(peer, { type: 'gossip', states: part, placements: i === 0 ? news : [] });
+    }
+  }
+
+  /** Placements that everybody shall know: the highest of each model, and those that are driven. */
+  #commonPlacements(): Placement[] {
+    const common: Placement[] = [];
+    for (const model of this.#book.models()) {
+      this.#book.of(model).forEach(({ placement }, index) => {
+        if (index < PLACEMENTS_KEPT || this.#isDriven(placement.id)) common.push(placement);
+      });
+    }
+    return common;
+  }
+
+  #isDriven(id: Placement['id']): boolean {
+    for (const device of this.#records.live()) {
+      for (const { placement } of this.#records.of(device)?.driving ?? []) {
+        if (isSamePlacement(placement, id)) return true;
+      }
+    }
+    return false;
+  }
+}
