@@ -7,7 +7,7 @@ import type { Records } from './records.ts';
 /**
  * `usable`: an attempt can begin on it now. `coming`: it loads or links. `hopeless`: it needs a device that is dead, cannot,
  * or was given its time. A placement that is not `sound` has a
- * suspected device, or lacks a link for longer than it takes to make one.
+ * suspected device or a lost link, or lacks a link for longer than it takes to make one.
  */
 export interface Verdict {
   readonly use: 'usable' | 'coming' | 'hopeless';
@@ -104,10 +104,11 @@ export class View {
       if (phase === 'failed') return HOPELESS;
       if (phase === undefined && nowMs - known.learnedMs > TAKE_UP_MS) return HOPELESS;
       if (phase !== 'ready') lacks = 'loading';
-      if (this.links.isSuspected(device)) sound = false;
+      if (this.links.isSuspected(device) || this.isApart(this.device, device)) sound = false;
       if (device !== this.device && !this.links.isUp(device)) unlinked = true;
       const next = stages[(i + 1) % stages.length] as (typeof stages)[number];
       if (!this.isLinked(device, next.device)) unlinked = true;
+      if (this.isApart(device, next.device)) sound = false;
     }
     if (!unlinked) known.unlinkedSinceMs = undefined;
     else {
