@@ -136,7 +136,8 @@ describe('STUN', () => {
 });
 
 describe('a relay', () => {
-  it('connects two devices that have no other way', async () => {
+  // both are on one machine: now and then libjuice finds the direct way though it was told to use the relay alone
+  it('connects two devices that have no other way', { retry: 5 }, async () => {
     const { hostname, port } = { hostname: LOOPBACK, port: server.stunPort ?? 0 };
     const credentials = credentialsOf(await iceAnswer());
     const peer = (name: string) =>
