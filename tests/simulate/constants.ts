@@ -29,6 +29,8 @@ export interface Constants {
   readonly connectFailsMs: number;
   readonly stepMs: readonly [number, number];
   readonly rowMs: number;
+  /** Of all sessions together. */
+  readonly rowsAStep: number;
   readonly storeMs: readonly [number, number];
   readonly models: number;
   readonly layers: number;
@@ -83,13 +85,14 @@ export function constantsFor(devices: number, hours: number, seed: number): Cons
     connectFailsMs: 3000,
     stepMs: [30, 55],
     rowMs: 0.12,
+    rowsAStep: 512,
     storeMs: [2, 8],
-    models: Math.max(1, Math.round(devices * 0.45)),
-    layers: 16,
+    models: Math.max(1, Math.round(devices * 0.42)),
+    layers: 20,
     bytesALayer: 2 ** 28,
     bytesARow: 32_768,
     slotsAStage: 24,
-    budgetLayers: [12, 36],
+    budgetLayers: [12, 38],
     phoneChance: 0.2,
     visitorEvery: isSmall ? 0 : 8,
     sessionsADevice: 2,

@@ -57,16 +57,13 @@ export class Executor {
     const results: Computed[] = [];
     const later: RunEffect<number[]>[] = [];
     let rows = 0;
-    let hasPrompt = false;
     for (const run of this.#queue) {
-      const isPrompt = run.rows > 1;
       const sameStage = run.stage === stage || (run.stage.first === stage.first && run.stage.model === stage.model);
-      const fits = sameStage && !(isPrompt && hasPrompt) && !results.some(({ slot }) => slot === run.slot);
-      if (!fits) {
+      const fits = rows === 0 || rows + run.rows <= this.#constants.rowsAStep;
+      if (!sameStage || !fits || later.some(({ slot }) => slot === run.slot)) {
         later.push(run);
         continue;
       }
-      if (isPrompt) hasPrompt = true;
       rows += run.rows;
       results.push(this.#compute(run));
     }

@@ -1,14 +1,16 @@
 import { TICK_MS } from '../../worker/mesh/room/constants.ts';
 import type { ModelSizes } from '../../worker/mesh/room/io.ts';
 import type { ControlMessage, StageKey } from '../../worker/mesh/room/messages.ts';
-import type { Constants, FaultKind } from './constants.ts';
+import type { Constants } from './constants.ts';
 import { type Plant, SimDevice, type SimEffect, type SimInput } from './device.ts';
 import { EventQueue } from './event-queue.ts';
 import type { Computed } from './executor.ts';
+import { type Direction, drawCut, drawFault, type Nap } from './faults.ts';
 import { type Delivery, type Link, Network } from './network.ts';
 import { Conversation } from './people.ts';
 import { Random } from './random.ts';
 import { Tally } from './tally.ts';
+import { WATCH_MS, Watch } from './watch.ts';
 
 /** Something that happens to a device while its page lives, and waits while it sleeps. */
 type DeviceEvent =
@@ -27,17 +29,9 @@ type Event =
   | { readonly kind: 'fault'; readonly device: SimDevice; readonly life: number }
   | { readonly kind: 'wake'; readonly device: SimDevice; readonly life: number; readonly nap: Nap }
   | { readonly kind: 'boot'; readonly device: SimDevice }
-  | { readonly kind: 'heal'; readonly device: SimDevice; readonly directions: readonly (readonly [number, number])[] }
+  | { readonly kind: 'heal'; readonly device: SimDevice; readonly directions: readonly Direction[] }
   | { readonly kind: 'watch' };
 
-interface Nap {
-  readonly clockStands: boolean;
-  readonly loses: boolean;
-  readonly saidGoodbye: boolean;
-  readonly beganMs: number;
-}
-
-const WATCH_MS = 500;
 /** Part of a load at which a device says how far it is. */
 const PROGRESS_AT = 0.55;
 
@@ -61,8 +55,7 @@ export class Simulation {
   /** When each device last sent something on each link, for beats: by from * devices + to. */
   readonly #saidMs: Float64Array;
   readonly #faultsEndMs: number;
-  /** By device: whether it reaches room now; emptied whenever a fault begins or ends. */
-  #roomNow: (boolean | undefined)[] = [];
+  readonly #watch: Watch;
   #trace: ((line: string) => void) | undefined;
 
   constructor(constants: Constants, plant?: Plant, trace?: (line: string) => void) {
@@ -81,6 +74,9 @@ export class Simulation {
     };
     const draw = new Random(constants.seed, 3);
     this.devices = Array.from({ length: constants.devices }, (_, index) => new SimDevice(index, constants, draw));
+    this.#watch = new Watch(constants, this.devices, this.#network, this.tally, (text, { device, session }) =>
+      this.#trace?.(`${this.#clock()} ${device} ${session.slice(0, 4)} ${text}`),
+    );
     this.#deferred = this.devices.map(() => []);
     this.#saidMs = new Float64Array(constants.devices ** 2);
     this.#faultsEndMs = constants.hours * 3_600_000;
@@ -144,19 +140,19 @@ export class Simulation {
         this.#connected(event.link);
         return;
       case 'fault':
-        this.#roomNow = [];
+        this.#watch.roomChanged();
         if (event.device.life === event.life && this.nowMs < this.#faultsEndMs) this.#fault(event.device);
         return;
       case 'wake':
-        this.#roomNow = [];
+        this.#watch.roomChanged();
         if (event.device.life === event.life) this.#wake(event.device, event.nap);
         return;
       case 'boot':
-        this.#roomNow = [];
+        this.#watch.roomChanged();
         this.#boot(event.device);
         return;
       case 'heal':
-        this.#roomNow = [];
+        this.#watch.roomChanged();
         this.#trace?.(`${this.#clock()} ${event.device.index} heals`);
         for (const [from, to] of event.directions) this.#network.unblock(this.nowMs, from, to);
         event.device.isCutOff = false;
@@ -164,7 +160,7 @@ export class Simulation {
         this.#planFault(event.device);
         return;
       case 'watch':
-        this.#watch();
+        this.#watch.look(this.conversations, this.nowMs);
         this.#queue.push(this.nowMs + WATCH_MS, event);
     }
   }
@@ -403,7 +399,7 @@ export class Simulation {
 
   #fault(device: SimDevice): void {
     if (!device.runs || device.isCutOff) return;
-    const kind = this.#drawFault();
+    const kind = drawFault(this.constants, this.#random);
     this.tally.faults[kind] = (this.tally.faults[kind] ?? 0) + 1;
     this.#trace?.(`${this.#clock()} ${device.index} ${kind}`);
     const { outageSeconds, stallSeconds, reloadSeconds, goodbyeChance } = this.constants;
@@ -450,15 +446,6 @@ export class Simulation {
     }
   }
 
-  #drawFault(): FaultKind {
-    let at = this.#random.unit();
-    for (const [kind, share] of Object.entries(this.constants.faults)) {
-      at -= share;
-      if (at < 0) return kind as FaultKind;
-    }
-    return 'death';
-  }
-
   #end(device: SimDevice, seconds: number): void {
     device.end();
     this.#deferred[device.index] = [];
@@ -496,19 +483,7 @@ export class Simulation {
   }
 
   #cutOff(device: SimDevice, kind: 'partition' | 'one-way'): void {
-    const inside = new Set([device.index]);
-    while (inside.size < this.constants.devices / 2 && this.#random.chance(this.constants.partitionGrowth)) {
-      inside.add(this.#random.integer(0, this.constants.devices - 1));
-    }
-    const directions: [number, number][] = [];
-    for (const from of inside) {
-      for (const { index: to } of this.devices) {
-        if (inside.has(to)) continue;
-        if (kind === 'one-way' && this.#random.chance(0.5)) continue;
-        directions.push([from, to]);
-        if (kind === 'partition') directions.push([to, from]);
-      }
-    }
+    const directions = drawCut(this.constants, this.#random, device.index, kind === 'one-way');
     for (const [from, to] of directions) this.#network.block(from, to);
     device.isCutOff = true;
     const ms = this.#random.logBetween(...this.constants.outageSeconds) * 1000;
@@ -610,7 +585,7 @@ export class Simulation {
     const conversation = this.#bySession.get(session);
     if (conversation === undefined) return;
     this.tally.tokens += count;
-    this.#endGap(conversation);
+    this.#watch.endGap(conversation, this.nowMs);
     const device = this.devices[conversation.device] as SimDevice;
     for (const drive of device.node?.driver.drives() ?? []) {
       if (drive.session !== session) continue;
@@ -620,27 +595,6 @@ export class Simulation {
     if (conversation.stopsAt <= 0) return;
     conversation.stopsAt -= count;
     if (conversation.stopsAt <= 0) this.#plan(device, 1, { kind: 'input', input: { kind: 'stop', session } });
-  }
-
-  /** Time without a token ends: a stall if it was long, leaving out when the driver itself was away or nobody had room. */
-  #endGap(conversation: Conversation): void {
-    const { driverOutMs, noRoomMs, lastTokenMs } = conversation;
-    const gapMs = this.nowMs - lastTokenMs;
-    const stallMs = gapMs - driverOutMs - noRoomMs;
-    if (stallMs > this.constants.stallFromSeconds * 1000) {
-      this.tally.stallSeconds.push(stallMs / 1000);
-      this.#trace?.(
-        `${this.#clock()} ${conversation.device} ${conversation.session.slice(0, 4)} stalled ${stallMs / 1000}`,
-      );
-    } else if (this.tally.tokens % 64 === 0) this.tally.lapMs.push(gapMs);
-    const seconds = (gapMs - driverOutMs) / 1000;
-    if (seconds > this.tally.longestWithoutTokenSeconds) this.tally.longestWithoutTokenSeconds = seconds;
-    this.tally.driverOutSeconds += driverOutMs / 1000;
-    this.tally.noRoomSeconds += noRoomMs / 1000;
-    conversation.driverOutMs = 0;
-    conversation.noRoomMs = 0;
-    conversation.lastTokenMs = this.nowMs;
-    conversation.isStuck = false;
   }
 
   #answered(device: SimDevice, session: string, wasStopped: boolean): void {
@@ -660,68 +614,6 @@ export class Simulation {
     conversation.isAnswering = false;
     conversation.answered = [...tokens];
     this.#planAsk(conversation);
-  }
-
-  // ---------- watching ----------
-
-  #watch(): void {
-    for (const conversation of this.conversations) {
-      const waitedMs = this.nowMs - conversation.lastTokenMs;
-      if (!conversation.isAnswering || waitedMs < WATCH_MS) continue;
-      const device = this.devices[conversation.device] as SimDevice;
-      if (!device.runs) conversation.driverOutMs += WATCH_MS;
-      else if (waitedMs >= this.constants.stallFromSeconds * 1000 && !this.#hasRoom(device, this.nowMs)) {
-        conversation.noRoomMs += WATCH_MS;
-      }
-      if (waitedMs < this.constants.stuckSeconds * 1000 || conversation.isStuck) continue;
-      if (this.#hasRoom(device, this.nowMs - this.constants.stuckSeconds * 1000)) {
-        conversation.isStuck = true;
-        this.tally.stuck++;
-        this.#trace?.(`${this.#clock()} ${device.index} ${conversation.session.slice(0, 4)} stuck`);
-      }
-    }
-  }
-
-  /**
-   * Whether devices that ran and reached one another all the time since then, the driver among them, have room for
-   * every model that one of them drives.
-   */
-  #hasRoom(driver: SimDevice, sinceMs: number): boolean {
-    if (sinceMs < this.nowMs) return this.#findRoom(driver, sinceMs);
-    const cached = this.#roomNow[driver.index];
-    if (cached !== undefined) return cached;
-    const hasRoom = this.#findRoom(driver, sinceMs);
-    this.#roomNow[driver.index] = hasRoom;
-    return hasRoom;
-  }
-
-  #findRoom(driver: SimDevice, sinceMs: number): boolean {
-    const isGood = (device: SimDevice) =>
-      device.runs && (sinceMs >= this.nowMs || device.undisturbedSinceMs <= sinceMs);
-    if (!isGood(driver)) return false;
-    const reached = (a: SimDevice, b: SimDevice) => this.#network.reachedSince(a.index, b.index, sinceMs);
-    let group = this.devices.filter((device) => device === driver || (isGood(device) && reached(device, driver)));
-    for (;;) {
-      let worst: SimDevice | undefined;
-      let most = 0;
-      for (const device of group) {
-        if (device === driver) continue;
-        const apart = group.filter((other) => other !== device && !reached(other, device)).length;
-        if (apart > most) {
-          most = apart;
-          worst = device;
-        }
-      }
-      if (worst === undefined) break;
-      group = group.filter((device) => device !== worst);
-    }
-    const models = new Set<string>();
-    let bytes = 0;
-    for (const device of group) {
-      bytes += device.profile.budgetBytes;
-      if (device.drives) models.add(`model-${device.index % this.constants.models}`);
-    }
-    return bytes >= models.size * this.constants.layers * this.constants.bytesALayer;
   }
 
   #clock(): string {
