@@ -332,6 +332,7 @@ export class RoomNode<P> {
     }
     this.#toSelf.length = 0;
     if (this.holdings.changed || this.#hasProposed) {
+      if (this.holdings.changed) this.view.news++;
       this.#hasProposed = false;
       this.#publish();
       this.gossip.flush();

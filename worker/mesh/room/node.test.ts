@@ -1,0 +1,133 @@
+import { expect, test } from 'vitest';
+import type { StageAssignment } from '../types.ts';
+import type { Effect, Input } from './io.ts';
+import type { ControlMessage } from './messages.ts';
+import { RoomNode } from './node.ts';
+import { stateOf } from './test-states.ts';
+
+function node(device: string, incarnation = 1): RoomNode<number[]> {
+  return new RoomNode({
+    device,
+    incarnation,
+    address: `${device}.${incarnation}`,
+    name: device,
+    version: { app: '0', wire: 1 },
+    profile: stateOf(device).profile,
+    payloads: { bytes: (rows) => rows.length, slice: (rows, from, to) => rows.slice(from, to), join: (p) => p.flat() },
+    models: { layers: () => 4, bytes: (_, first, last) => (last - first) * 10, slots: () => 2 },
+    random: () => 0.5,
+  });
+}
+
+/** The node with one peer whose link is up, ticked until `untilMs`; beats from the peer until `heardMs`. */
+function linked(untilMs: number, heardMs = untilMs): { room: RoomNode<number[]>; effects: Effect<number[]>[] } {
+  const room = node('a');
+  const effects: Effect<number[]>[] = [];
+  const feed = (input: Input<number[]>, nowMs: number) => effects.push(...room.handle(input, nowMs));
+  feed({ kind: 'link-open', peer: 'b' }, 0);
+  for (let nowMs = 250; nowMs <= untilMs; nowMs += 250) {
+    if (nowMs <= heardMs) feed({ kind: 'beat', peer: 'b' }, nowMs);
+    feed({ kind: 'tick' }, nowMs);
+  }
+  return { room, effects };
+}
+
+const sent = (effects: readonly Effect<number[]>[]): ControlMessage[] =>
+  effects.flatMap((effect) => (effect.kind === 'send' ? [effect.message] : []));
+
+test('a peer that is silent for 4 s loses its link, and the record says so', () => {
+  const { room, effects } = linked(5000, 1000);
+  expect(effects).toContainEqual({ kind: 'disconnect', peer: 'b' });
+  expect(room.records.of('a')).toMatchObject({ links: [], lost: ['b'] });
+});
+
+test('a goodbye makes the link lost at once', () => {
+  const { room } = linked(500);
+  const effects = room.handle({ kind: 'control', peer: 'b', message: { type: 'goodbye' } }, 600);
+  expect(effects).toContainEqual({ kind: 'disconnect', peer: 'b' });
+  expect(room.view.isLive('b')).toBe(false);
+});
+
+test('after a sleep it says how it is and asks for news, before anything else; nobody is lost for it', () => {
+  const { room } = linked(1000);
+  const effects = room.handle({ kind: 'tick' }, 61_000);
+  expect(sent(effects).map(({ type }) => type)).toEqual(['gossip', 'digest']);
+  expect(room.links.isUp('b')).toBe(true);
+});
+
+test('a connection that failed does not end the one that came about meanwhile', () => {
+  const { room } = linked(500);
+  room.handle({ kind: 'connect-failed', peer: 'b' }, 600);
+  expect(room.links.isUp('b')).toBe(true);
+});
+
+test('a record of itself that is higher than its own is gone on from', () => {
+  const { room } = linked(500);
+  const old = stateOf('a', { incarnation: 7, counter: 3 });
+  room.handle({ kind: 'control', peer: 'b', message: { type: 'gossip', states: [old], placements: [] } }, 600);
+  room.handle({ kind: 'tick' }, 750);
+  expect(room.records.of('a')).toMatchObject({ incarnation: 7, counter: 4, links: ['b'] });
+});
+
+test('nothing is taken of a removed device', () => {
+  const { room } = linked(500);
+  room.handle({ kind: 'removed', peer: 'x' }, 550);
+  const message: ControlMessage = { type: 'gossip', states: [stateOf('x')], placements: [] };
+  room.handle({ kind: 'control', peer: 'b', message }, 600);
+  expect(room.records.of('x')).toBeUndefined();
+});
+
+test('one device alone loads, answers, stores before it says so, and ends with a stop token', () => {
+  const room = node('a');
+  const effects: Effect<number[]>[] = [];
+  const feed = (input: Input<number[]>, nowMs: number) => effects.push(...room.handle(input, nowMs));
+  const last = <K extends Effect<number[]>['kind']>(kind: K) =>
+    effects.findLast((effect): effect is Extract<Effect<number[]>, { kind: K }> => effect.kind === kind);
+  const stored = (nowMs: number) => feed({ kind: 'stored', session: 's', ticket: last('store')?.ticket ?? 0 }, nowMs);
+  feed({ kind: 'tick' }, 0);
+  feed({ kind: 'answer', session: 's', model: 'm', tokens: [1, 2, 3], maxTokens: 9, stopTokens: [8], sampler: {} }, 0);
+  stored(10);
+  feed({ kind: 'tick' }, 250);
+  expect(last('load')).toEqual({ kind: 'load', stage: { model: 'm', first: 0, last: 4 } });
+  feed({ kind: 'stage-ready', stage: { model: 'm', first: 0, last: 4 } }, 300);
+  // the attempt's number is on the disk before anything is computed
+  expect(last('run')).toBeUndefined();
+  expect(last('store')?.head.attempts.last).toBe(1);
+  stored(310);
+  const run = last('run');
+  expect(run).toMatchObject({ first: 0, rows: 3, tokens: [1, 2, 3], sample: true });
+  if (run === undefined) return;
+  const { slot, session, attempt, first, rows } = run;
+  feed({ kind: 'computed', slot, session, attempt, first, rows, tokens: [5] }, 400);
+  expect(last('tokens')).toMatchObject({ first: 3, tokens: [5] });
+  expect(last('run')).toMatchObject({ first: 3, rows: 1, tokens: [5] });
+  stored(410);
+  feed({ kind: 'computed', slot, session, attempt, first: 3, rows: 1, tokens: [8] }, 450);
+  expect(last('answered')).toBeUndefined();
+  stored(460);
+  expect(last('answered')).toEqual({ kind: 'answered', session: 's', finish: 'stop-token' });
+  expect(last('store')).toMatchObject({ head: { answering: false }, from: 4, tokens: [8] });
+});
+
+test('two devices hold a model that neither can hold alone, as one of them asks', () => {
+  const [a, b] = [node('a'), node('b')];
+  const nodes = { a, b };
+  const place: StageAssignment[] = [
+    { device: 'a', first: 0, last: 2 },
+    { device: 'b', first: 2, last: 4 },
+  ];
+  const loads: string[] = [];
+  const carry = (from: 'a' | 'b', effects: readonly Effect<number[]>[]) => {
+    for (const effect of effects) {
+      if (effect.kind === 'load') loads.push(`${from} ${effect.stage.first}-${effect.stage.last}`);
+      if (effect.kind !== 'send') continue;
+      const to = effect.peer as 'a' | 'b';
+      carry(to, nodes[to].handle({ kind: 'control', peer: from, message: effect.message }, 100));
+    }
+  };
+  carry('a', a.handle({ kind: 'link-open', peer: 'b' }, 0));
+  carry('b', b.handle({ kind: 'link-open', peer: 'a' }, 0));
+  carry('a', a.handle({ kind: 'place', model: 'm', stages: place }, 100));
+  expect(loads.sort()).toEqual(['a 0-2', 'b 2-4']);
+  expect(b.records.stage('a', 'm', 0, 2)?.phase).toBe('loading');
+});
