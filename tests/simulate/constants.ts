@@ -55,6 +55,8 @@ export interface Constants {
   /** A gap between tokens that is longer counts as a stall. */
   readonly stallFromSeconds: number;
   readonly stuckSeconds: number;
+  /** Room that a stuck answer must have had, over what all models take: what is left over comes in pieces. */
+  readonly stuckSpare: number;
   /** Without faults, at the end, for what is under way. */
   readonly calmSeconds: number;
 }
@@ -87,12 +89,12 @@ export function constantsFor(devices: number, hours: number, seed: number): Cons
     rowMs: 0.12,
     rowsAStep: 512,
     storeMs: [2, 8],
-    models: Math.max(1, Math.round(devices * 0.42)),
+    models: Math.ceil(devices * 0.37),
     layers: 20,
     bytesALayer: 2 ** 28,
     bytesARow: 32_768,
     slotsAStage: 24,
-    budgetLayers: [12, 38],
+    budgetLayers: [12, 40],
     phoneChance: 0.2,
     visitorEvery: isSmall ? 0 : 8,
     sessionsADevice: 2,
@@ -105,6 +107,7 @@ export function constantsFor(devices: number, hours: number, seed: number): Cons
     stopChance: 0.02,
     stallFromSeconds: 2,
     stuckSeconds: 60,
+    stuckSpare: 1.25,
     calmSeconds: 300,
   };
 }

@@ -81,15 +81,15 @@ export class Watch {
    * every model that one of them drives.
    */
   #hasRoom(driver: SimDevice, sinceMs: number): boolean {
-    if (sinceMs < this.#nowMs) return this.#findRoom(driver, sinceMs);
+    if (sinceMs < this.#nowMs) return this.#findRoom(driver, sinceMs, this.#constants.stuckSpare);
     const cached = this.#roomNow[driver.index];
     if (cached !== undefined) return cached;
-    const hasRoom = this.#findRoom(driver, sinceMs);
+    const hasRoom = this.#findRoom(driver, sinceMs, 1);
     this.#roomNow[driver.index] = hasRoom;
     return hasRoom;
   }
 
-  #findRoom(driver: SimDevice, sinceMs: number): boolean {
+  #findRoom(driver: SimDevice, sinceMs: number, spare: number): boolean {
     const isGood = (device: SimDevice) =>
       device.runs && (sinceMs >= this.#nowMs || device.undisturbedSinceMs <= sinceMs);
     if (!isGood(driver)) return false;
@@ -115,6 +115,6 @@ export class Watch {
       bytes += device.profile.budgetBytes;
       if (device.drives) models.add(`model-${device.index % this.#constants.models}`);
     }
-    return bytes >= models.size * this.#constants.layers * this.#constants.bytesALayer;
+    return bytes >= models.size * this.#constants.layers * this.#constants.bytesALayer * spare;
   }
 }
