@@ -1,7 +1,8 @@
 import { createHash as nodeHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type HashReply, type HashRequest, type HashWorker, hashBeside } from './hashing.ts';
+import { PIECE_BYTES } from './digest.ts';
+import { type HashReply, type HashRequest, type HashWorker, hashBeside, hashHere } from './hashing.ts';
 
 type Listener = (event: { readonly data: HashReply } & { readonly message?: string }) => void;
 
@@ -24,13 +25,20 @@ class ManualWorker implements HashWorker {
   }
   answer(fails = false): void {
     const request = this.requests.shift() as HashRequest;
-    const { buffer } = sha256Of(request.bytes);
-    this.say({ kind: 'hashed', ...request, sha256: fails ? undefined : buffer });
+    this.say({ kind: 'hashed', ...request, sha256: fails ? undefined : digestOf(request.bytes).buffer });
   }
 }
 
 function sha256Of(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(nodeHash('sha256').update(bytes).digest());
+}
+
+function digestOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const all = nodeHash('sha256');
+  for (let start = 0; start < bytes.length; start += PIECE_BYTES) {
+    all.update(sha256Of(bytes.subarray(start, start + PIECE_BYTES)));
+  }
+  return Uint8Array.from(all.digest());
 }
 
 function setUp(count: number) {
@@ -50,6 +58,16 @@ async function ready(count: number) {
   return { hash, workers };
 }
 
+test('a shard is hashed in pieces, the last of which may be short', async () => {
+  for (const length of [1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES + 17]) {
+    const bytes = Uint8Array.from({ length }, (_, i) => (i * 31 + (i >> 9)) & 255);
+    const { sha256 } = await hashHere(bytes);
+    expect(sha256).toEqual(digestOf(bytes));
+    bytes[length - 1] = (bytes[length - 1] as number) ^ 1;
+    expect((await hashHere(bytes)).sha256).not.toEqual(sha256);
+  }
+});
+
 describe('hashing beside the thread that asks', () => {
   test('gives each its own hash and bytes, in whatever order they come back', async () => {
     await fc.assert(
@@ -62,7 +80,7 @@ describe('hashing beside the thread that asks', () => {
         for (const worker of workers.reverse()) while (worker.requests.length > 0) worker.answer();
         for (const [i, hashed] of (await Promise.all(asked)).entries()) {
           expect(hashed.bytes).toEqual(all[i]);
-          expect(hashed.sha256).toEqual(sha256Of(all[i] as Uint8Array));
+          expect(hashed.sha256).toEqual(digestOf(all[i] as Uint8Array));
         }
       }),
     );
@@ -81,20 +99,20 @@ describe('hashing beside the thread that asks', () => {
   test('is done here until a worker is ready, and where none can be had', async () => {
     const bytes = Uint8Array.from([1, 2, 3]);
     const { hash, workers } = setUp(1);
-    expect((await hash(bytes)).sha256).toEqual(sha256Of(bytes));
+    expect((await hash(bytes)).sha256).toEqual(digestOf(bytes));
     workers[0]?.fail('not found');
-    expect((await hash(bytes)).sha256).toEqual(sha256Of(bytes));
+    expect((await hash(bytes)).sha256).toEqual(digestOf(bytes));
     const without = hashBeside(() => {
       throw new Error('forbidden');
     }, 1);
-    expect((await without(bytes)).sha256).toEqual(sha256Of(bytes));
+    expect((await without(bytes)).sha256).toEqual(digestOf(bytes));
   });
 
   test('is done here when the worker could not', async () => {
     const { hash, workers } = await ready(1);
     const asked = hash(Uint8Array.from([5]));
     workers[0]?.answer(true);
-    expect((await asked).sha256).toEqual(sha256Of(Uint8Array.from([5])));
+    expect((await asked).sha256).toEqual(digestOf(Uint8Array.from([5])));
   });
 
   test('tells who waits when a worker dies, and goes on without it', async () => {
@@ -102,6 +120,6 @@ describe('hashing beside the thread that asks', () => {
     const asked = hash(Uint8Array.from([5]));
     workers[0]?.fail('out of memory');
     await expect(asked).rejects.toThrow('out of memory');
-    expect((await hash(Uint8Array.from([6]))).sha256).toEqual(sha256Of(Uint8Array.from([6])));
+    expect((await hash(Uint8Array.from([6]))).sha256).toEqual(digestOf(Uint8Array.from([6])));
   });
 });

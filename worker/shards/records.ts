@@ -28,6 +28,7 @@ export type StoredValue = Blob | ArrayBuffer;
 
 export interface StoredShard {
   readonly value: StoredValue;
+  /** The `shardDigest` of the bytes as they came. */
   readonly sha256: Uint8Array;
 }
 
