@@ -4,6 +4,7 @@ import { StepRunner } from '../../worker/generation/steps.ts';
 import type { Gpu } from '../../worker/gpu/device.ts';
 import { readResult } from '../../worker/gpu/sampler.ts';
 import type { StepRow } from '../../worker/gpu/step.ts';
+import { UnbackedModel } from '../../worker/models/compile-ahead.ts';
 import type { Stage } from '../../worker/models/stage.ts';
 import { openEnvironment } from '../kernels/open.ts';
 import { PLAIN } from '../kernels/sampling.ts';
@@ -15,6 +16,11 @@ const reason = await noGpuReason();
 const TOKENS = [1, 403, 407, 261, 378, 432, 383, 286, 261, 376, 399];
 const DECODED = 12;
 const CONTEXT_TOKENS = 128;
+/** Rows and logit rows of steps that a first answer runs. */
+const STEPS = [
+  [1, 1],
+  [8, 0],
+] as const;
 const SAMPLER = { ...PLAIN, seed: 3 };
 
 describe.skipIf(reason !== '')(`a model cut in stages that share no GPU memory${reason}`, () => {
@@ -64,6 +70,33 @@ describe.skipIf(reason !== '')(`a model cut in stages that share no GPU memory${
     expect(() => last.steps.submit(rows)).toThrow(/given 0 values/);
     await expect(first.steps.pass(rows, new Float32Array(64))).rejects.toThrow(/takes 0/);
     await expect(last.steps.pass(rows, new Float32Array(64))).rejects.toThrow(/head/);
+  });
+
+  it('knows the kernels of every stage before it has one, and takes no memory for them', async () => {
+    const fresh = await openEnvironment('driver', 'f32');
+    const known = await openStage(gpu, model, { contextTokens: CONTEXT_TOKENS });
+    const { spec, plan } = known.stage;
+    known.stage.free();
+    const whole = new UnbackedModel(fresh, spec, known.checkpoint.tensors, plan.pagesPerSlot);
+    for (const [rows, logitRows] of STEPS) await whole.prepare(rows, logitRows);
+    expect(fresh.ledger.takenBytes).toBe(0);
+    expect(fresh.kernels.all.length).toBeGreaterThan(9);
+    for (const range of [
+      [0, 1],
+      [1, 4],
+      [4, LAYERS],
+    ] as const) {
+      const [firstLayer, endLayer] = range;
+      const { stage } = await openStage(fresh, model, {
+        contextTokens: CONTEXT_TOKENS,
+        range: () => ({ firstLayer, endLayer, embedding: firstLayer === 0, head: endLayer === LAYERS }),
+      });
+      const loading = fresh.kernels.all.length;
+      for (const [rows, logitRows] of STEPS) await stage.prepare(rows, logitRows);
+      expect(fresh.kernels.all.length).toBe(loading);
+      stage.free();
+    }
+    fresh.close();
   });
 
   it('allocates what the memory arithmetic says', async () => {

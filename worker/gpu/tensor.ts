@@ -1,5 +1,6 @@
 import { InternalError } from '../errors.ts';
-import type { Gpu } from './device.ts';
+import type { GpuLimits } from './device.ts';
+import type { Ledger } from './ledger.ts';
 
 /** What the GPU needs to know of a tensor format: its planes, and the snippet that reads them. */
 export interface TensorFormat {
@@ -29,6 +30,12 @@ export interface GpuTensor {
   readonly parts: readonly TensorPart[];
 }
 
+/** What tensors are allocated on. */
+export interface TensorMemory {
+  readonly ledger: Pick<Ledger, 'buffer' | 'free'>;
+  readonly limits: GpuLimits;
+}
+
 /** Parts start at multiples of this many rows, so that no vector or tile of outputs crosses two of them. */
 const PART_ROWS = 64;
 /** The least rows that a workgroup of any kernel takes: with this many no grid gets too large. */
@@ -44,7 +51,7 @@ const STORAGE = 0x80;
  * @throws MemoryError when the budget would be passed; nothing is kept then
  */
 export function allocateTensor(
-  gpu: Pick<Gpu, 'ledger' | 'limits'>,
+  gpu: TensorMemory,
   label: string,
   format: TensorFormat,
   rows: number,
@@ -71,7 +78,7 @@ export function allocateTensor(
 }
 
 /** Most rows of a part on this device. */
-function rowsPerPart(gpu: Pick<Gpu, 'limits'>, label: string, format: TensorFormat, cols: number): number {
+function rowsPerPart(gpu: Pick<TensorMemory, 'limits'>, label: string, format: TensorFormat, cols: number): number {
   const { maxBindingBytes, workgroupsPerDimension } = gpu.limits;
   const widest = Math.max(...format.planes.map((plane) => plane.rowBytes(cols)));
   const most = Math.min(Math.floor(maxBindingBytes / widest), workgroupsPerDimension * ROWS_PER_WORKGROUP);
@@ -83,6 +90,6 @@ function rowsPerPart(gpu: Pick<Gpu, 'limits'>, label: string, format: TensorForm
   return most - (most % PART_ROWS);
 }
 
-export function freeTensor(gpu: Pick<Gpu, 'ledger'>, tensor: GpuTensor): void {
+export function freeTensor(gpu: Pick<TensorMemory, 'ledger'>, tensor: GpuTensor): void {
   for (const part of tensor.parts) for (const buffer of part.planes) gpu.ledger.free(buffer);
 }

@@ -1,7 +1,7 @@
 import { ModelError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { Repacker } from '../gpu/repack.ts';
-import { allocateTensor, freeTensor, type GpuTensor } from '../gpu/tensor.ts';
+import { allocateTensor, freeTensor, type GpuTensor, type TensorMemory } from '../gpu/tensor.ts';
 import { fileBytes, formatByName } from '../weights/formats/index.ts';
 import type { TensorInfo } from '../weights/types.ts';
 import type { StageTensor } from './spec.ts';
@@ -21,7 +21,7 @@ const DRAIN_BYTES = 8 * 1024 * 1024;
  * @throws MemoryError when the budget would be passed; nothing is kept then
  */
 export function allocateWeights(
-  gpu: Gpu,
+  gpu: TensorMemory,
   wanted: readonly StageTensor[],
   tensors: ReadonlyMap<string, TensorInfo>,
 ): StageWeights {
@@ -219,7 +219,7 @@ interface VectorSink {
   bytes: Uint8Array<ArrayBuffer> | undefined;
 }
 
-export function freeWeights(gpu: Gpu, weights: StageWeights): void {
+export function freeWeights(gpu: Pick<TensorMemory, 'ledger'>, weights: StageWeights): void {
   for (const tensor of weights.matrices.values()) freeTensor(gpu, tensor);
   for (const buffer of weights.vectors.values()) gpu.ledger.free(buffer);
 }

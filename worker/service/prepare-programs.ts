@@ -19,6 +19,7 @@ export type Compiles = Pick<Stage, 'prepare'>;
  * Compiles a stage's programs: resolves when those of a first answer are there, and goes on with the others behind,
  * until `signal` says stop. A step that needs one of them earlier waits for it, and is told if it fails.
  * @param chunkRows the bucket of a first prompt's first chunk
+ * @param next whose first programs come before the others of `stage`: what this device may have to run soon
  */
 export async function preparePrograms(
   stage: Compiles,
@@ -26,6 +27,7 @@ export async function preparePrograms(
   chunkRows: number,
   signal: AbortSignal,
   onPrepared: (done: number, total: number) => void,
+  next?: Compiles,
 ): Promise<void> {
   const first = firstPrograms(chunkRows);
   onPrepared(0, first.length);
@@ -34,17 +36,24 @@ export async function preparePrograms(
     await stage.prepare(rows, logitRows);
     onPrepared(done + 1, first.length);
   }
-  void prepareRest(stage, maxLogitRows, signal);
+  void prepareRest(stage, maxLogitRows, signal, next && { stage: next, programs: first });
 }
 
-async function prepareRest(stage: Compiles, maxLogitRows: number, signal: AbortSignal): Promise<void> {
+async function prepareRest(
+  stage: Compiles,
+  maxLogitRows: number,
+  signal: AbortSignal,
+  next: { readonly stage: Compiles; readonly programs: readonly Rows[] } | undefined,
+): Promise<void> {
   const decodes = ROW_BUCKETS.filter((rows) => rows <= maxLogitRows).map((rows): Rows => [rows, rows]);
   const prompts = ROW_BUCKETS.flatMap((rows): Rows[] => [
     [rows, 1],
     [rows, 0],
   ]);
-  for (const [rows, logitRows] of [...prompts, ...decodes]) {
+  const own = [...prompts, ...decodes].map((rows) => ({ stage, rows }));
+  const others = next?.programs.map((rows) => ({ stage: next.stage, rows })) ?? [];
+  for (const { stage: compiles, rows } of [...others, ...own]) {
     if (signal.aborted) return;
-    await stage.prepare(rows, logitRows).catch(() => {}); // whoever runs it is told
+    await compiles.prepare(...rows).catch(() => {}); // whoever runs it is told
   }
 }

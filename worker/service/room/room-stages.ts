@@ -6,6 +6,7 @@ import type { Gpu } from '../../gpu/device.ts';
 import { readResult } from '../../gpu/sampler.ts';
 import type { ComputedInput, Effect, Input, RunEffect } from '../../mesh/room/io.ts';
 import type { StageKey } from '../../mesh/room/messages.ts';
+import { UnbackedModel } from '../../models/compile-ahead.ts';
 import { loadStage } from '../../models/load.ts';
 import type { ModelSpec } from '../../models/spec.ts';
 import type { Stage } from '../../models/stage.ts';
@@ -165,7 +166,8 @@ export class RoomStages {
             }),
         },
         onAllocated: (allocated) => {
-          prepared = preparePrograms(allocated, ROOM_SLOTS, bucketFor(pace.rows), signal, () => {});
+          const whole = new UnbackedModel(gpu, spec, opened.checkpoint.tensors, planned.plan.pagesPerSlot);
+          prepared = preparePrograms(allocated, ROOM_SLOTS, bucketFor(pace.rows), signal, () => {}, whole);
           prepared.catch(() => {}); // awaited below
         },
       });
