@@ -175,7 +175,7 @@ export class TestDevice {
   constructor(
     network: TestNetwork,
     name: string,
-    opened: Pick<ConstructorParameters<typeof Room>[0], 'device' | 'key' | 'models' | 'profile'>,
+    opened: Pick<ConstructorParameters<typeof Room>[0], 'device' | 'key' | 'profile'> & { readonly models: RoomModels },
   ) {
     this.#network = network;
     this.id = opened.key.device;

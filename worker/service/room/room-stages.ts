@@ -1,20 +1,14 @@
 import { MemoryError } from '../../errors.ts';
-import { bucketFor } from '../../generation/chunks.ts';
-import { Pace } from '../../generation/pace.ts';
-import { StageExecutor, type StageOutput } from '../../generation/stage-executor.ts';
+import type { StageOutput } from '../../generation/stage-executor.ts';
 import type { Gpu } from '../../gpu/device.ts';
 import { readResult } from '../../gpu/sampler.ts';
 import type { ComputedInput, Effect, Input, RunEffect } from '../../mesh/room/io.ts';
 import type { StageKey } from '../../mesh/room/messages.ts';
-import { UnbackedModel } from '../../models/compile-ahead.ts';
-import { loadStage } from '../../models/load.ts';
-import type { ModelSpec } from '../../models/spec.ts';
-import type { Stage } from '../../models/stage.ts';
 import type { MemoryClaims } from '../memory-claims.ts';
-import { preparePrograms } from '../prepare-programs.ts';
 import { ROOM_SLOTS, type RoomModels } from './room-models.ts';
 import { readRoomSampler } from './room-sampler.ts';
 import { packStates, type Rows, unpackStates } from './rows.ts';
+import { loadStageWork, type StageWork } from './stage-work.ts';
 
 type BeginEffect = Extract<Effect<Rows>, { kind: 'begin' }>;
 
@@ -30,6 +24,8 @@ export interface RoomStagesOptions {
   readonly feed: (input: Input<Rows>) => void;
   /** Why a stage could not be loaded, or was lost, for people. */
   readonly onTrouble: (error: unknown) => void;
+  /** Where stages are other than those of the GPU. */
+  readonly loadWork?: typeof loadStageWork;
 }
 
 /** This device's stages of the room's models: loads them, computes what the room asks for, says what came of it. */
@@ -139,55 +135,22 @@ export class RoomStages {
   async #load(own: OwnStage): Promise<void> {
     const { key, abort } = own;
     const { signal } = abort;
-    const { models, feed, onTrouble } = this.#options;
+    const { models, feed, onTrouble, loadWork = loadStageWork } = this.#options;
     if (signal.aborted || this.#closed) return;
     try {
-      const { opened, spec } = await models.read(key.model, signal);
-      const gpu = await this.#openGpu();
-      const planned = models.plan(key.model, key.first, key.last, gpu.storage);
-      if (planned === undefined) return;
-      own.bytes = planned.plan.totalBytes;
-      await this.#claim();
-      const pace = new Pace(gpu.software);
-      let prepared: Promise<void> = Promise.resolve();
-      const stage = await loadStage({
-        gpu,
-        spec,
-        range: planned.range,
-        plan: planned.plan,
-        checkpoint: opened.checkpoint,
+      own.work = await loadWork(key, {
+        models,
         signal,
-        reader: {
-          shards: (indices, stop) =>
-            opened.file.shards(indices, {
-              signal: stop,
-              onProgress: ({ doneBytes, totalBytes }) =>
-                feed({ kind: 'stage-progress', stage: key, doneBytes, totalBytes }),
-            }),
+        openGpu: () => this.#openGpu(),
+        claim: async (bytes) => {
+          own.bytes = bytes;
+          await this.#claim();
         },
-        onAllocated: (allocated) => {
-          const whole = new UnbackedModel(gpu, spec, opened.checkpoint.tensors, planned.plan.pagesPerSlot);
-          prepared = preparePrograms(allocated, ROOM_SLOTS, bucketFor(pace.rows), signal, () => {}, whole);
-          prepared.catch(() => {}); // awaited below
-        },
-      });
-      try {
-        // what came is the published file, or it is not used ('incomplete': it has parts that no tensor here needs)
-        await opened.file.verifyWhole(signal);
-        await prepared;
-        signal.throwIfAborted();
-      } catch (error) {
-        stage.free();
-        throw error;
-      }
-      const executor = new StageExecutor({
-        stage,
-        slots: ROOM_SLOTS,
-        pace,
+        onProgress: (doneBytes, totalBytes) => feed({ kind: 'stage-progress', stage: key, doneBytes, totalBytes }),
         onSlotLost: (local) => this.#slotLost(own, local),
         onFailed: (error) => this.#failed(own, error),
       });
-      own.work = { stage, executor, spec };
+      if (own.work === undefined) return;
       feed({ kind: 'stage-ready', stage: key });
     } catch (error) {
       if (signal.aborted) return;
@@ -284,7 +247,7 @@ export class RoomStages {
 interface OwnStage {
   readonly key: StageKey;
   readonly abort: AbortController;
-  work: { readonly stage: Stage; readonly executor: StageExecutor; readonly spec: ModelSpec } | undefined;
+  work: StageWork | undefined;
   /** Planned, from when its load begins. */
   bytes: number;
   /** Slots of its executor that are taken. */
@@ -304,11 +267,11 @@ function nameOf({ model, first, last }: StageKey): string {
 
 function freeWork(own: OwnStage): void {
   own.work?.executor.close();
-  own.work?.stage.free();
+  own.work?.free();
   own.work = undefined;
   own.bytes = 0;
 }
 
-function areTokens(tokens: readonly number[], { vocabulary }: ModelSpec): boolean {
+function areTokens(tokens: readonly number[], { vocabulary }: StageWork['spec']): boolean {
   return tokens.every((token) => Number.isInteger(token) && token >= 0 && token < vocabulary);
 }

@@ -20,7 +20,7 @@ import {
   type ToWindow,
 } from '../../mesh/link/index.ts';
 import { FULL_MESH_DEVICES, TICK_MS } from '../../mesh/room/constants.ts';
-import type { RoomOptions } from '../../mesh/room/io.ts';
+import type { ModelSizes, RoomOptions } from '../../mesh/room/io.ts';
 import type { ControlMessage } from '../../mesh/room/messages.ts';
 import type { DeviceId, DeviceProfile, Placement } from '../../mesh/types.ts';
 import { Members } from './members.ts';
@@ -44,7 +44,7 @@ export interface RoomParts {
   readonly profile: DeviceProfile;
   readonly appVersion: string;
   readonly wireVersion: number;
-  readonly models: RoomModels;
+  readonly models: ModelSizes & Pick<RoomModels, 'read'>;
   readonly stages: (feed: RoomHost['feed']) => RoomStages;
   readonly store: (feed: RoomHost['feed']) => SessionStore;
   /** Monotonic, ms. */
