@@ -360,6 +360,8 @@ export interface HostFacts {
   readonly appVersion: string;
   /** Offers `destroyDevice`, for tests. */
   readonly testHooks: boolean;
+  /** False in tests that have no cores to spare: only kernels that a step needs are compiled. */
+  readonly compilesAhead: boolean;
 }
 
 /** What happens without being asked for. */

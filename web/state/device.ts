@@ -108,12 +108,14 @@ export class Device {
 }
 
 function hostFacts(): HostFacts {
+  const hooks = new URLSearchParams(location.search).get('test-hooks');
   return {
     origin: location.origin,
     maxTouchPoints: navigator.maxTouchPoints,
     window: WINDOW,
     leftWindows: awayWindows(localMarks(), Date.now()),
     appVersion: version,
-    testHooks: new URLSearchParams(location.search).has('test-hooks'),
+    testHooks: hooks !== null,
+    compilesAhead: hooks !== 'compile-as-needed',
   };
 }

@@ -19,6 +19,8 @@ export interface GpuLimits {
 export interface GpuOptions {
   readonly storage: 'auto' | StorageType;
   readonly budgetBytes: number;
+  /** Whether kernels that no step has asked for yet are compiled, too; so unless a test says otherwise. */
+  readonly compilesAhead?: boolean;
 }
 
 /** An opened device with its memory ledger and its kernels. `failure` resolves once, with what ended it. */
@@ -30,13 +32,15 @@ export class Gpu {
   readonly kernels: KernelCache;
   readonly failure: Promise<DeviceError>;
   readonly software: boolean;
+  readonly compilesAhead: boolean;
   #failed: DeviceError | undefined;
   #reportFailure: (error: DeviceError) => void = () => {};
 
-  constructor(device: GPUDevice, storage: StorageType, software: boolean, budgetBytes: number) {
+  constructor(device: GPUDevice, storage: StorageType, software: boolean, budgetBytes: number, compilesAhead: boolean) {
     this.device = device;
     this.storage = storage;
     this.software = software;
+    this.compilesAhead = compilesAhead;
     const { limits } = device;
     this.limits = {
       maxBindingBytes: Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize),
@@ -108,7 +112,8 @@ export async function openGpu(adapter: GPUAdapter, options: GpuOptions): Promise
       maxComputeWorkgroupSizeX: Math.min(limits.maxComputeWorkgroupSizeX, 1024),
     },
   });
-  return new Gpu(device, f16 ? 'f16' : 'f32', isSoftware(adapter.info), options.budgetBytes);
+  const { budgetBytes, compilesAhead = true } = options;
+  return new Gpu(device, f16 ? 'f16' : 'f32', isSoftware(adapter.info), budgetBytes, compilesAhead);
 }
 
 function lostWords({ message, reason }: GPUDeviceLostInfo): string {

@@ -95,7 +95,8 @@ export class DeviceHost {
         },
       );
     }
-    return openGpu(adapter, { storage: settings.storage, budgetBytes });
+    const { compilesAhead } = this.#host;
+    return openGpu(adapter, { storage: settings.storage, budgetBytes, compilesAhead });
   }
 }
 

@@ -94,9 +94,10 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedParts>
     onAllocated: (allocated) => {
       const chunkRows = bucketFor(pace.rows);
       const { maxLogitRows } = shape;
-      prepared = preparePrograms(allocated, maxLogitRows, chunkRows, mayPrepare, (pipelinesDone, pipelinesTotal) =>
-        onEvent({ kind: 'preparing', pipelinesDone, pipelinesTotal }),
-      );
+      const onPrepared = (pipelinesDone: number, pipelinesTotal: number) =>
+        onEvent({ kind: 'preparing', pipelinesDone, pipelinesTotal });
+      const behind = gpu.compilesAhead ? {} : 'nothing';
+      prepared = preparePrograms(allocated, maxLogitRows, chunkRows, mayPrepare, onPrepared, behind);
       prepared.catch(() => {}); // awaited below
     },
   })

@@ -68,7 +68,7 @@ it('a program of a first answer that fails fails the load, a later one only the 
 it('what the device may have to run soon is compiled right after the first programs', async () => {
   const stage = slowStage();
   const next = slowStage();
-  const prepared = preparePrograms(stage, 4, 8, new AbortController().signal, () => {}, next);
+  const prepared = preparePrograms(stage, 4, 8, new AbortController().signal, () => {}, { next });
   for (let i = 0; i < 3; i++) await stage.next();
   await prepared;
   expect(stage.asked).toHaveLength(3);
@@ -77,4 +77,12 @@ it('what the device may have to run soon is compiled right after the first progr
   await next.next();
   expect(next.asked).toEqual(['1/1', '8/1', '8/0']);
   expect(stage.asked).toHaveLength(4);
+});
+
+it('a test may have nothing compiled behind', async () => {
+  const stage = slowStage();
+  const prepared = preparePrograms(stage, 4, 8, new AbortController().signal, () => {}, 'nothing');
+  for (let i = 0; i < 3; i++) await stage.next();
+  await prepared;
+  expect(stage.asked).toEqual(['1/1', '8/1', '8/0']);
 });

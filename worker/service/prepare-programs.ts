@@ -19,7 +19,8 @@ export type Compiles = Pick<Stage, 'prepare'>;
  * Compiles a stage's programs: resolves when those of a first answer are there, and goes on with the others behind,
  * until `signal` says stop. A step that needs one of them earlier waits for it, and is told if it fails.
  * @param chunkRows the bucket of a first prompt's first chunk
- * @param next whose first programs come before the others of `stage`: what this device may have to run soon
+ * @param behind `next`: whose first programs come before the others of `stage`, what this device may have to run soon;
+ *   'nothing': whatever a step needs beside compiles when it is needed
  */
 export async function preparePrograms(
   stage: Compiles,
@@ -27,7 +28,7 @@ export async function preparePrograms(
   chunkRows: number,
   signal: AbortSignal,
   onPrepared: (done: number, total: number) => void,
-  next?: Compiles,
+  behind: { readonly next?: Compiles } | 'nothing' = {},
 ): Promise<void> {
   const first = firstPrograms(chunkRows);
   onPrepared(0, first.length);
@@ -36,6 +37,8 @@ export async function preparePrograms(
     await stage.prepare(rows, logitRows);
     onPrepared(done + 1, first.length);
   }
+  if (behind === 'nothing') return;
+  const { next } = behind;
   void prepareRest(stage, maxLogitRows, signal, next && { stage: next, programs: first });
 }
 
