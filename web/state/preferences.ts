@@ -18,6 +18,8 @@ export interface Preferences {
   /** Absent: this device's default. */
   readonly budgetBytes?: number;
   readonly contextTokens: number;
+  /** Of what is computed on the way; absent: what suits this device. For comparison: no view offers it. */
+  readonly storage?: Settings['storage'];
   readonly sampler: Omit<SamplerSettings, 'seed' | 'logitBias' | 'topLogProbs'>;
   /** Absent: another one for each answer. */
   readonly seed?: number;
@@ -90,8 +92,8 @@ export class PreferenceStore {
 
 /** The part that the worker is told. */
 export function workerSettings(preferences: Preferences): Settings {
-  const { hubBaseUrl, hubToken, contextTokens, budgetBytes } = preferences;
-  const settings: Settings = { hubBaseUrl, hubToken, contextTokens, storage: 'auto' };
+  const { hubBaseUrl, hubToken, contextTokens, budgetBytes, storage = 'auto' } = preferences;
+  const settings: Settings = { hubBaseUrl, hubToken, contextTokens, storage };
   return budgetBytes === undefined ? settings : { ...settings, budgetBytes };
 }
 

@@ -5,8 +5,11 @@ import type { JoinFailure } from '../room/join-failure.ts';
 import { type ConnectionView, RoomConnections } from '../room/room-connections.ts';
 import { Cell, type Readable } from './cell.ts';
 import { fromAny, type ShoalError } from './errors.ts';
+import { type Joining, KeptInvite } from './kept-invite.ts';
 
 const SLOT = 'shoal-device-slot';
+/** After these the invite may work yet, by itself or once the person tries again. */
+const MAY_WORK_YET: readonly RoomView['refused'][] = [undefined, 'version', 'busy', 'full', 'nobody-here'];
 
 /** What the server tells of itself: addresses under which other devices can open the app, and a page of steps for phones. */
 export interface ServerAddresses {
@@ -43,7 +46,8 @@ export class RoomState {
   #connections: RoomConnections | undefined;
   #directory = '';
   /** What this window joined with, to try again. */
-  #joinedWith: { readonly invite: string; readonly name: string } | undefined;
+  #joinedWith: Joining | undefined;
+  readonly #keptInvite = new KeptInvite();
 
   /** @param port the worker itself, which channels are transferred to; absent where a test plays the worker */
   constructor(worker: WorkerClient, port: RoomWorker | undefined) {
@@ -95,12 +99,17 @@ export class RoomState {
     this.#removed.set(false);
   }
 
-  /** Goes back to the room that this window was in before it was reloaded; false where there was none. */
+  /** Goes back to the room that this window was in, or was joining, before it was reloaded; false where there was none. */
+    const joining = this.#keptInvite.read();
   async return(): Promise<boolean> {
     const slot = Number.parseInt(sessionStorage.getItem(SLOT) ?? '', 10);
     const view = await (Number.isNaN(slot) ? this.#worker.returnToRoom() : this.#worker.returnToRoom(slot));
     this.follow(view, false);
-    return view !== undefined;
+    if (view !== undefined) return true;
+    if (joining === undefined) return false;
+    this.#keptInvite.forget();
+    await this.join(joining.invite, joining.name); // keeps it again, where it can be used
+    return true;
   }
 
   async make(name: string, askFirst: boolean): Promise<void> {
@@ -108,6 +117,7 @@ export class RoomState {
   }
 
   /** @param invite a link, or any text with one in it */
+    this.#keptInvite.keep(this.#joinedWith);
   async join(invite: string, name: string): Promise<void> {
     this.follow(await this.#worker.joinRoom(invite, name), false);
     this.#joinedWith = { invite, name };
@@ -191,6 +201,7 @@ export class RoomState {
     if (view?.slot !== undefined) sessionStorage.setItem(SLOT, String(view.slot));
     this.#removed.set(removed);
     this.#view.set(view);
+    if (view === undefined || view.phase === 'in' || !MAY_WORK_YET.includes(view.refused)) this.#keptInvite.forget();
     const directory = view?.directory ?? '';
     if (directory === this.#directory) return;
     this.#placing.set(undefined);
