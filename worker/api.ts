@@ -223,7 +223,8 @@ export type GenerateEvent =
 export type RoomLine =
   | { readonly kind: 'suspected'; readonly device: string }
   | { readonly kind: 'waiting'; readonly reason: 'loading' | 'linking' | 'busy' }
-  | { readonly kind: 'moved'; readonly devices: readonly string[] }
+  /** `devices` have layers since that others had when the last token came; `gone` of those others went away. */
+  | { readonly kind: 'moved'; readonly gone: readonly string[]; readonly devices: readonly string[] }
   /** Nobody who can be reached has room; 0 bytes: those who have it do not reach one another. */
   | { readonly kind: 'paused'; readonly missingBytes: number }
   | { readonly kind: 'resumed' };
@@ -371,6 +372,9 @@ export type WorkerEvent =
   /** The room changed; undefined: this window is in none any more. `removed`: another member took it out. */
   | { readonly kind: 'room'; readonly room: RoomView | undefined; readonly removed?: boolean };
 
+/** How many layers each device takes, in the order of the layers. */
+export type LayersByHand = readonly { readonly device: string; readonly layers: number }[];
+
 /** What the window asks of the room. */
 export interface RoomApi {
   room(): Promise<RoomView | undefined>;
@@ -393,11 +397,13 @@ export interface RoomApi {
    * order. Conversations without a model of this window are answered by it.
    * @throws MemoryError where they lack room, PersonError where `byHand` does not add up to the model's layers
    */
-  placeInRoom(
-    source: ModelSource,
-    contextTokens: number,
-    byHand?: readonly { readonly device: string; readonly layers: number }[],
-  ): Promise<void>;
+  placeInRoom(source: ModelSource, contextTokens: number, byHand?: LayersByHand): Promise<void>;
+  /**
+   * Lays a model of the room (`RoomModelView.model`) over the devices anew: as `byHand` says.
+   * @throws MemoryError where a device lacks room for what it is given (`details.most` layers fit there), PersonError
+   * where `byHand` does not add up to the model's layers or names a device that cannot take any now
+   */
+  layByHand(model: string, byHand: LayersByHand): Promise<void>;
 }
 
 export interface WorkerApi {

@@ -33,6 +33,45 @@ async function ask(page: Page, text: string): Promise<void> {
   await page.getByRole('button', { name: 'Send' }).click();
 }
 
+test('layers are laid over the devices by hand, by keyboard too', async ({ page }) => {
+  await page.setViewportSize(PHONE);
+  await open(page, '/?kept&room=ready#/room');
+  await page.getByRole('button', { name: 'Lay it out by hand' }).click();
+  const form = page.getByRole('form', { name: 'Who holds how many layers' });
+  await expect(form.getByRole('heading')).toBeFocused();
+  const layers = (name: string) => form.getByLabel(`Layers on ${name}`, { exact: true });
+  const counts = () =>
+    Promise.all(['MacBook Air', 'Kitchen iPad', 'ThinkPad'].map((name) => layers(name).inputValue()));
+  const begin = (await counts()).map(Number);
+  expect(begin.reduce((sum, count) => sum + count)).toBe(30);
+  await form.getByRole('button', { name: 'One layer fewer on MacBook Air' }).click();
+  await expect(form.getByText('1 of 30 layers is given to nobody.')).toBeVisible();
+  await expect(form.getByRole('button', { name: 'Lay it out this way' })).toHaveAttribute('aria-disabled', 'true');
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target)}`)).toEqual([]);
+  await layers('MacBook Air').fill('25');
+  await layers('MacBook Air').press('Tab');
+  await layers('Kitchen iPad').fill('0');
+  await layers('ThinkPad').fill('5');
+  await layers('ThinkPad').blur();
+  await expect(form.getByText('All 30 layers are given.')).toBeVisible();
+  await form.getByRole('button', { name: 'Lay it out this way' }).click();
+  await expect(form.getByRole('alert')).toContainText('Give it 20 at most.');
+  await layers('MacBook Air').fill('20');
+  await layers('ThinkPad').fill('10');
+  await layers('ThinkPad').blur();
+  await form.getByRole('button', { name: 'ThinkPad before the one above' }).click();
+  await form.getByRole('button', { name: 'ThinkPad before the one above' }).click();
+  await form.getByRole('button', { name: 'Lay it out this way' }).click();
+  await expect(form).toBeHidden();
+  await expect(page.getByRole('button', { name: 'Lay it out by hand' })).toBeFocused();
+  const lines = page.locator('.stages li');
+  await expect(lines).toHaveCount(2);
+  await expect(lines.first()).toContainText('ThinkPad');
+  await expect(lines.first()).toContainText('Layers 1–10');
+  await expect(lines.last()).toContainText('Layers 11–30');
+});
+
 test.describe('getting into a room', () => {
   test('a room is made with a name and asks before devices join, unless told otherwise', async ({ page }) => {
     await open(page, '/?kept#/room');
@@ -344,8 +383,8 @@ test.describe('a conversation that the room answers', () => {
     await open(page, '/?kept&room=ready&rate=600&room-fault=moved&after=20&hold=900#/chat');
     await ask(page, 'Why two tides?');
     await expect(page.getByText('Kitchen iPad does not answer.')).toBeVisible();
-    await expect(page.getByText('The answer goes on over MacBook Air and ThinkPad.')).toBeVisible();
-    const past = 'Kitchen iPad went away; the answer went on over MacBook Air and ThinkPad.';
+    const past = 'Kitchen iPad went away; its layers are on MacBook Air and ThinkPad now.';
+    await expect(answer(page).locator('.line').getByText(past)).toBeVisible();
     await expect(answer(page)).toContainText('Spring tides come with');
     await expect(answer(page).getByText(past)).toBeVisible();
     await expect(answer(page).locator('.line')).toHaveCount(0);

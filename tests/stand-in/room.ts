@@ -1,6 +1,7 @@
 /** Behaves like the worker's room towards the page: devices come in, load and answer by themselves; nothing is computed. */
 import type {
   GenerateEvent,
+  LayersByHand,
   ModelSource,
   RoomApi,
   RoomDevice,
@@ -19,6 +20,8 @@ const SELF = 'self';
 const INVITE = 'AWq3rT8zK1mB6yV0cN5xE2hJ7dL4sPf9uGoQiRnZtYbC1w';
 const TICK_MS = 60;
 const STEP_MS = 250;
+/** What a device is said to have room for, by hand. */
+const MOST_LAYERS = 20;
 
 const own: RoomDevice = {
   ...{ device: SELF, name: 'MacBook Air', own: true, presence: 'here', platform: 'mac', compute: true },
@@ -146,6 +149,30 @@ export class StandInRoom implements RoomApi {
     this.#load();
   }
 
+  async layByHand(model: string, byHand: LayersByHand): Promise<void> {
+    const before = this.#view?.models.find((one) => one.model === model);
+    if (before === undefined) throw new PersonError('The room has no such model.');
+    const total = before.stages.reduce((sum, { totalBytes }) => sum + totalBytes, 0);
+    const layers = before.layers ?? 0;
+    let first = 0;
+    const stages: RoomStage[] = [];
+    for (const { device, layers: count } of byHand) {
+      const last = first + count;
+      const bytes = (total * count) / layers;
+      if (count > MOST_LAYERS) {
+        const { name = '' } = this.#view?.devices.find((one) => one.device === device) ?? {};
+        throw new MemoryError(`${name} has 0.05 GB free. Give it ${MOST_LAYERS} at most.`);
+      }
+      if (count > 0) stages.push({ device, first, last, phase: 'loading', doneBytes: 0, totalBytes: bytes });
+      first = last;
+    }
+    this.#change((view) => ({
+      ...view,
+      models: view.models.map((one) => (one === before ? { ...one, stages, phase: 'loading' } : one)),
+    }));
+    this.#load();
+  }
+
   /** The model that would answer, and for how many. */
   get model(): RoomModelView | undefined {
     return this.#view?.models[0];
@@ -159,7 +186,7 @@ export class StandInRoom implements RoomApi {
       await new Promise((resolve) => setTimeout(resolve, line.kind === 'resumed' ? 0 : hold));
     };
     if (roomFault === 'silent' || roomFault === 'moved') await tell({ kind: 'suspected', device: 'Kitchen iPad' });
-    if (roomFault === 'moved') await tell({ kind: 'moved', devices: ['MacBook Air', 'ThinkPad'] });
+    if (roomFault === 'moved') await tell({ kind: 'moved', gone: ['Kitchen iPad'], devices: ['MacBook Air', 'ThinkPad'] });
     if (roomFault === 'waiting') await tell({ kind: 'waiting', reason: 'loading' });
     if (roomFault === 'paused') await tell({ kind: 'paused', missingBytes: 1.2e9 });
     if (roomFault !== 'none') await tell({ kind: 'resumed' });

@@ -1,4 +1,4 @@
-import type { ModelSource, RoomView } from '../../worker/api.ts';
+import type { LayersByHand, ModelSource, RoomView } from '../../worker/api.ts';
 import type { WorkerClient } from '../../worker/client.ts';
 import type { RoomWorker } from '../room/hand-over.ts';
 import type { JoinFailure } from '../room/join-failure.ts';
@@ -16,9 +16,6 @@ export interface ServerAddresses {
   readonly origins: readonly string[];
   readonly steps?: string;
 }
-
-/** How many layers each device takes, in order. */
-export type LayersByHand = readonly { readonly device: string; readonly layers: number }[];
 
 export interface Connecting {
   readonly signaling: RoomConnections['signaling'];
@@ -100,10 +97,10 @@ export class RoomState {
   }
 
   /** Goes back to the room that this window was in, or was joining, before it was reloaded; false where there was none. */
-    const joining = this.#keptInvite.read();
   async return(): Promise<boolean> {
     const slot = Number.parseInt(sessionStorage.getItem(SLOT) ?? '', 10);
     const view = await (Number.isNaN(slot) ? this.#worker.returnToRoom() : this.#worker.returnToRoom(slot));
+    const joining = this.#keptInvite.read();
     this.follow(view, false);
     if (view !== undefined) return true;
     if (joining === undefined) return false;
@@ -117,10 +114,10 @@ export class RoomState {
   }
 
   /** @param invite a link, or any text with one in it */
-    this.#keptInvite.keep(this.#joinedWith);
   async join(invite: string, name: string): Promise<void> {
     this.follow(await this.#worker.joinRoom(invite, name), false);
     this.#joinedWith = { invite, name };
+    this.#keptInvite.keep(this.#joinedWith);
   }
 
   /** Whether what this window joined with is known, so that it can try again. */
@@ -157,6 +154,11 @@ export class RoomState {
     await (byHand === undefined
       ? this.#worker.placeInRoom(source, contextTokens)
       : this.#worker.placeInRoom(source, contextTokens, byHand));
+  }
+
+  /** Lays a model that the room has over its devices anew. */
+  async layByHand(model: string, byHand: LayersByHand): Promise<void> {
+    await this.#worker.layByHand(model, byHand);
   }
 
   /** As `place`, for a row of the models page: true when the devices have begun, else `placing` says why not. */
@@ -199,9 +201,9 @@ export class RoomState {
   /** Takes what the worker says of the room. */
   follow(view: RoomView | undefined, removed: boolean): void {
     if (view?.slot !== undefined) sessionStorage.setItem(SLOT, String(view.slot));
+    if (view === undefined || view.phase === 'in' || !MAY_WORK_YET.includes(view.refused)) this.#keptInvite.forget();
     this.#removed.set(removed);
     this.#view.set(view);
-    if (view === undefined || view.phase === 'in' || !MAY_WORK_YET.includes(view.refused)) this.#keptInvite.forget();
     const directory = view?.directory ?? '';
     if (directory === this.#directory) return;
     this.#placing.set(undefined);

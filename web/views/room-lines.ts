@@ -40,7 +40,7 @@ function said(line: Exclude<RoomLine, { kind: 'resumed' }>, hasBegun: boolean): 
     case 'waiting':
       return html`${hasBegun && line.reason === 'loading' ? words.waitingBegun : words.waiting[line.reason]}`;
     case 'moved':
-      return html`<b>${words.moved(words.list(line.devices))}</b> ${words.movedNote}`;
+      return html`<b>${moved(line)}</b> ${words.movedNote}`;
     case 'paused':
       return line.missingBytes > 0
         ? html`<b>${words.pausedMissing(roughBytes(line.missingBytes))}</b> ${words.pausedNote}`
@@ -48,6 +48,13 @@ function said(line: Exclude<RoomLine, { kind: 'resumed' }>, hasBegun: boolean): 
     default:
       return line satisfies never;
   }
+}
+
+function moved({ gone, devices }: Extract<RoomPast, { kind: 'moved' }>): string {
+  // kept by a version that named one device
+  const left = [gone ?? []].flat();
+  const names = words.list(devices);
+  return left.length === 0 ? words.moved(names) : words.movedFrom(words.list(left), left.length, names);
 }
 
 /** How far the layers are; the words say what is happening. */
@@ -66,10 +73,8 @@ export function roomPast(past: readonly RoomPast[]) {
 
 function pastWords(past: RoomPast): string {
   switch (past.kind) {
-    case 'moved': {
-      const names = words.list(past.devices);
-      return past.gone === undefined ? words.past.moved(names) : words.past.movedFrom(past.gone, names);
-    }
+    case 'moved':
+      return moved(past);
     case 'silent':
       return words.past.silent(past.device);
     case 'paused':

@@ -146,6 +146,7 @@ export const roomWords = {
   loadingDevice: 'Loading',
   memory: 'Memory',
   memoryFree: (taken: string, whole: string) => `${taken} of ${whole} taken`,
+  memoryLeft: (free: string) => `${free} free`,
   memoryAll: (whole: string) => `${whole}, all free`,
   noCompute: 'Chats only: no GPU for models.',
   holds: (first: number, last: number) => `Layers ${first}–${last}`,
@@ -197,6 +198,21 @@ export const roomWords = {
   loadingAmount: (amount: string) => `${amount} are on the devices.`,
   interruptedNote:
     'It goes on by itself when the device is back, or when another one has room. Or choose a smaller model.',
+  byHand: 'Lay it out by hand',
+  byHandTitle: 'Who holds how many layers',
+  byHandNote: 'The first and the last layers can read what is written. An answer under way goes on where it is.',
+  layersOf: (device: string) => `Layers on ${device}`,
+  fewer: (device: string) => `One layer fewer on ${device}`,
+  moreLayers: (device: string) => `One layer more on ${device}`,
+  earlier: (device: string) => `${device} before the one above`,
+  given: (given: number, layers: number) =>
+    given === layers
+      ? `All ${layers} layers are given.`
+      : given < layers
+        ? `${layers - given} of ${layers} layers ${layers - given === 1 ? 'is' : 'are'} given to nobody.`
+        : `${given - layers} more than the ${layers} layers are given.`,
+  layOut: 'Lay it out this way',
+  layingOut: 'Laying it out',
   others: (name: string) => `Also known to the room: ${name}.`,
   pictureLabel: (model: string, said: string) => `${model}: ${said}`,
   partLabel: (device: string, first: number, last: number, said: string) => `${device} ${layers(first, last)}, ${said}`,
@@ -233,16 +249,16 @@ export const roomWords = {
     busy: 'The devices are busy with other answers. This one is next when a place is free.',
   },
   waitingBegun: 'The layers are made ready again. The answer goes on by itself; nothing is lost.',
-  moved: (names: string) => `The answer goes on over ${names}.`,
-  movedNote: 'They read the conversation again for the layers that moved.',
+  movedFrom: (gone: string, count: number, names: string) =>
+    `${gone} went away; ${count === 1 ? 'its' : 'their'} layers are on ${names} now.`,
+  moved: (names: string) => `Layers of other devices are on ${names} now.`,
+  movedNote: 'The conversation is read again for the layers that moved.',
   pausedMissing: (missing: string) => `Paused: ${missing} of room are missing.`,
   pausedApart: 'Paused: the devices that have room for it do not reach one another.',
   pausedNote: 'It goes on by itself when a device comes back or another one joins.',
   pausedApartNote: 'Bring them into the same network.',
   smaller: 'Use a smaller model',
   past: {
-    movedFrom: (gone: string, names: string) => `${gone} went away; the answer went on over ${names}.`,
-    moved: (names: string) => `A device went away; the answer went on over ${names}.`,
     silent: (device: string) => `${device} was silent for a while; then the answer went on. Nothing was lost.`,
     paused: (missing: string) => `It was paused here until ${missing} of room were found.`,
     pausedApart: 'It was paused here until the devices reached one another again.',

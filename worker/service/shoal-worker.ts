@@ -6,6 +6,7 @@ import type {
   GenerateResult,
   HostFacts,
   HubRepository,
+  LayersByHand,
   LoadEvent,
   LoadedModel,
   ModelSource,
@@ -46,7 +47,7 @@ import { type LoadedParts, loadModel, stageShape } from './load-model.ts';
 import { LoadingNotes } from './loading-note.ts';
 import { type LockQuery, MemoryClaims } from './memory-claims.ts';
 import { ModelFiles, type OpenedModel } from './model-files.ts';
-import { type LayersByHand, RoomService } from './room/room-service.ts';
+import { RoomService } from './room/room-service.ts';
 import { loadedModel, summarize } from './summary.ts';
 
 interface Started {
@@ -239,6 +240,10 @@ export class ShoalWorker implements WorkerApi, RoomApi {
 
   placeInRoom(source: ModelSource, contextTokens: number, byHand?: LayersByHand): Promise<void> {
     return this.#here.room.placeInRoom(source, contextTokens, byHand);
+  }
+
+  layByHand(model: string, byHand: LayersByHand): Promise<void> {
+    return this.#here.room.layByHand(model, byHand);
   }
 
   // ---------- storage ----------

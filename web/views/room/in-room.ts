@@ -7,10 +7,10 @@ import { button, calmLine } from '../../ui/parts.ts';
 import { roomWords as words } from '../../words/room.ts';
 import { deviceCards } from './device-cards.ts';
 import { invitePanel } from './invite-panel.ts';
-import { roomModelPanel } from './room-model-panel.ts';
+import { type ByHand, roomModelPanel } from './room-model-panel.ts';
 
 /** A room from the inside: who asks, the model over the devices, how to bring another one, the devices. */
-export function inRoom(app: App, room: RoomView): TemplateResult {
+export function inRoom(app: App, room: RoomView, byHand: ByHand): TemplateResult {
   return html`<div class="pagehead">
       <h1 tabindex="-1">${words.room}</h1>
       <p>${saidOf(room)}</p>
@@ -23,7 +23,7 @@ export function inRoom(app: App, room: RoomView): TemplateResult {
     </div>
     ${asks(app, room)} ${troubles(app, room)}
     <div class="two">
-      <div class="roommain">${roomModelPanel(room)} ${deviceCards(app, room)}</div>
+      <div class="roommain">${roomModelPanel(app, room, byHand)} ${deviceCards(app, room)}</div>
       ${invitePanel(app, room)}
     </div>
     <p class="note privacy">${icon('lock', true)}<span>${words.privacy}</span></p>`;

@@ -1,21 +1,29 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import type { RoomDevice, RoomModelView, RoomView } from '../../../worker/api.ts';
+import type { App } from '../../app.ts';
 import { isPreparing, loadedBytes, roomMemory, type StagePart, stageParts } from '../../state/room-model.ts';
 import { bytesOf, count, roughBytes } from '../../ui/format.ts';
 import { icon } from '../../ui/icons.ts';
-import { state } from '../../ui/parts.ts';
+import { button, state } from '../../ui/parts.ts';
 import { dart, scalesOver } from '../../ui/scales.ts';
 import { roomWords as words } from '../../words/room.ts';
+import './layers-by-hand.ts';
+
+/** Whether the person lays the model out by hand just now. */
+export interface ByHand {
+  readonly open: boolean;
+  set(open: boolean): void;
+}
 
 /** The model that the room runs: its layers as marks over the devices, and the same in words. */
-export function roomModelPanel(room: RoomView): TemplateResult {
+export function roomModelPanel(app: App, room: RoomView, byHand: ByHand): TemplateResult {
   const [model, ...others] = room.models;
   return html`<section class="panel o1" aria-labelledby="room-model">
     <div class="between">
       <h2 id="room-model">${model?.name ?? words.modelTitle}</h2>
       ${model ? stateOf(model) : nothing}
     </div>
-    ${model ? picture(model, room.devices) : none(room)}
+    ${model ? picture(app, room, model, byHand) : none(room)}
     ${others.length ? html`<p class="note">${words.others(words.list(others.map(({ name }) => name)))}</p>` : nothing}
   </section>`;
 }
@@ -31,7 +39,8 @@ function stateOf({ phase, answers }: RoomModelView): TemplateResult {
   return answers > 0 ? html`<span class="state now">${dart}${words.computing}</span>` : state('ok', words.readyState);
 }
 
-function picture(model: RoomModelView, devices: readonly RoomDevice[]): TemplateResult {
+function picture(app: App, room: RoomView, model: RoomModelView, byHand: ByHand): TemplateResult {
+  const { devices } = room;
   const parts = stageParts(model);
   const { done, total } = loadedBytes(model);
   return html`${scalesOver(parts)}
@@ -43,11 +52,20 @@ function picture(model: RoomModelView, devices: readonly RoomDevice[]): Template
       ${model.phase === 'interrupted' ? `${words.interruptedNote} ` : nothing}
       ${model.contextTokens > 0 ? `${words.context(count(model.contextTokens))}, ${words.oneMark}.` : nothing}
     </p>
+    ${byHand.open ? nothing : actions(room, model, byHand)}
     ${
-      model.phase === 'interrupted'
-        ? nothing
-        : html`<div class="row"><a class="btn" href="#/chat">${icon('chat')}${words.chat}</a></div>`
+      byHand.open && model.layers !== undefined
+        ? html`<layers-by-hand .app=${app} .room=${room} .model=${model} @closed=${() => byHand.set(false)}></layers-by-hand>`
+        : nothing
     }`;
+}
+
+function actions({ devices }: RoomView, { phase, layers }: RoomModelView, byHand: ByHand): TemplateResult {
+  const others = devices.filter(({ compute, presence }) => compute && presence === 'here');
+  return html`<div class="row">
+    ${phase === 'interrupted' ? nothing : html`<a class="btn" href="#/chat">${icon('chat')}${words.chat}</a>`}
+    ${layers === undefined || others.length < 2 ? nothing : button(words.byHand, () => byHand.set(true), { kind: 'bare', id: 'by-hand' })}
+  </div>`;
 }
 
 function stageLine({ stage, layers }: StagePart, name: string): TemplateResult {

@@ -8,6 +8,7 @@ import { roomWords as words } from '../../words/room.ts';
 import { inRoom } from './in-room.ts';
 import { joining } from './joining.ts';
 import './room-entry.ts';
+import type { ByHand } from './room-model-panel.ts';
 
 interface Page {
   readonly title: string;
@@ -21,6 +22,7 @@ interface Page {
 export class RoomPage extends View {
   @property({ attribute: false }) app!: App;
   @state() private wantsAnother = false;
+  @state() private laysByHand = false;
 
   protected watched() {
     const { room, router, device, models, preferences, settled } = this.app;
@@ -50,6 +52,15 @@ export class RoomPage extends View {
     this.querySelector<HTMLElement>('#invite-title')?.focus({ preventScroll: true });
   }
 
+  #byHand(): ByHand {
+    const set = async (open: boolean) => {
+      this.laysByHand = open;
+      await this.updateComplete;
+      this.querySelector<HTMLElement>(open ? '#byhand-title' : '#by-hand')?.focus();
+    };
+    return { open: this.laysByHand, set: (open) => void set(open) };
+  }
+
   #page(room: Room | undefined): Page {
     const { invite } = this.app.router;
     if (!this.app.settled.value)
@@ -67,7 +78,7 @@ export class RoomPage extends View {
       };
       return { title: words.joining, content: joining(this.app, room, another) };
     }
-    return { title: words.room, content: inRoom(this.app, room), invites: true };
+    return { title: words.room, content: inRoom(this.app, room, this.#byHand()), invites: true };
   }
 }
 

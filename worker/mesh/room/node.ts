@@ -1,6 +1,6 @@
 import type { DeviceId, DeviceState, ModelKey, Placement, StageAssignment } from '../types.ts';
 import { AwakeClock } from './clock.ts';
-import type { Dealt } from './deal.ts';
+import type { Candidate, Dealt } from './deal.ts';
 import { Driver } from './driver.ts';
 import { Gossip } from './gossip.ts';
 import { Holdings } from './holdings.ts';
@@ -99,6 +99,11 @@ export class RoomNode<P> {
   /** How a placement of the model would look if it were proposed now. Undefined: the model is not known here. */
   preview(model: ModelKey): Dealt | undefined {
     return this.#placing.deal(model, this.#clock.nowMs, () => true);
+  }
+
+  /** Devices that could take layers of the model now, and how much each has free for it. */
+  candidates(model: ModelKey): readonly Candidate[] {
+    return this.#placing.candidates(model, this.#clock.nowMs, () => true);
   }
 
   #take(input: Input<P>): void {

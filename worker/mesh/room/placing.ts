@@ -26,12 +26,7 @@ export class Placing {
     const layers = this.#models.layers(model);
     if (layers === undefined) return undefined;
     const view = this.#view;
-    const candidates: Candidate[] = [];
-    for (const state of view.answering(nowMs)) {
-      const { device } = state;
-      if (!may(device) || view.links.isSuspected(device) || view.isApart(view.device, device)) continue;
-      candidates.push(this.#candidate(state, model));
-    }
+    const candidates = this.candidates(model, nowMs, may);
     return deal({
       model,
       layers,
@@ -45,6 +40,18 @@ export class Placing {
         return phase === 'ready' || phase === 'loading';
       },
     });
+  }
+
+  /** Devices that could take layers of the model. */
+  candidates(model: ModelKey, nowMs: number, may: (device: DeviceId) => boolean): Candidate[] {
+    const view = this.#view;
+    const candidates: Candidate[] = [];
+    for (const state of view.answering(nowMs)) {
+      const { device } = state;
+      if (!may(device) || view.links.isSuspected(device) || view.isApart(view.device, device)) continue;
+      candidates.push(this.#candidate(state, model));
+    }
+    return candidates;
   }
 
   /** Devices to link to because they could take layers: those dealt to, and those with most room. */

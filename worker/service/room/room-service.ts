@@ -1,4 +1,4 @@
-import type { ModelSource, RoomApi, RoomView, Settings } from '../../api.ts';
+import type { LayersByHand, ModelSource, RoomApi, RoomView, Settings } from '../../api.ts';
 import { InternalError, MemoryError, PersonError } from '../../errors.ts';
 import type { ChatModel } from '../../generation/chat.ts';
 import {
@@ -17,7 +17,7 @@ import {
   type SlotLocks,
 } from '../../mesh/identity/index.ts';
 import { attachLinks, type WindowPort } from '../../mesh/link/index.ts';
-import type { DeviceId, ModelKey, StageAssignment } from '../../mesh/types.ts';
+import type { ModelKey, StageAssignment } from '../../mesh/types.ts';
 import { WIRE_VERSION } from '../../mesh/wire/frame.ts';
 import { chatTemplate, createTokenizer, type Tokenizer } from '../../text/index.ts';
 import { quantizationOf } from '../../weights/quantization.ts';
@@ -25,6 +25,7 @@ import type { DeviceHost } from '../device-host.ts';
 import type { MemoryClaims } from '../memory-claims.ts';
 import type { ModelFiles } from '../model-files.ts';
 import { modelName, servedName } from '../model-name.ts';
+import { stagesByHand } from './by-hand.ts';
 import { modelKey, readModelKey, roomModel } from './model-key.ts';
 import { Room } from './room.ts';
 import { RoomEngine } from './room-engine.ts';
@@ -51,9 +52,6 @@ export interface RoomServiceOptions {
   /** Models of the room are to be loaded here: what this window has loaded for itself gives way. */
   readonly onLoading: () => Promise<void>;
 }
-
-/** How many layers each device takes, in order. */
-export type LayersByHand = readonly { readonly device: DeviceId; readonly layers: number }[];
 
 /** What answers conversations by the room: as a loaded model does by this device. */
 export type RoomChat = Pick<ChatModel, 'key' | 'engine' | 'tokenizer' | 'template'> &
@@ -139,12 +137,44 @@ export class RoomService implements RoomApi {
     const opened = await this.#options.files.open(source, signal);
     const named = roomModel(opened.file.identity, contextTokens, this.#options.appOrigin);
     const model = modelKey(named);
-    const { spec } = await models.read(model, signal);
-    const dealt = byHand === undefined ? host.node.preview(model) : { stages: handed(byHand, spec.blocks.length) };
+    await models.read(model, signal);
+    const dealt = byHand === undefined ? host.node.preview(model) : { stages: this.#byHand(model, byHand) };
     if (dealt === undefined) throw new InternalError('The model that was just read is not known.');
     if (!('stages' in dealt)) throw tooLarge(dealt.missingBytes);
+    await this.#place(model, dealt.stages);
+  }
+
+  async layByHand(model: ModelKey, byHand: LayersByHand): Promise<void> {
+    const { models, over } = this.#inside;
+    await models.read(model, over.signal);
+    await this.#place(model, this.#byHand(model, byHand));
+  }
+
+  #byHand(model: ModelKey, byHand: LayersByHand): StageAssignment[] {
+    const { room, models } = this.#inside;
+    const { host, members } = room;
+    if (host === undefined) throw new PersonError('This device is not in the room yet.', { problem: 'joining' });
+    const known = members?.membership.members ?? [];
+    return stagesByHand(byHand, {
+      layers: models.layers(model) ?? 0,
+      candidates: host.node.candidates(model).map(({ device, profile, freeBytes, stages }) => ({
+        device,
+        profile,
+        freeBytes,
+        holds: (first, last) =>
+          stages.some(
+            (stage) =>
+              stage.placement.model === model && stage.first === first && stage.last === last && !stage.givesWay,
+          ),
+      })),
+      bytes: (first, last, profile) => models.bytes(model, first, last, profile),
+      nameOf: (id) => known.find(({ device }) => device === id)?.name ?? 'A device that left',
+    });
+  }
+
+  async #place(model: ModelKey, stages: readonly StageAssignment[]): Promise<void> {
     await this.#options.onLoading();
-    host.feed({ kind: 'place', model, stages: dealt.stages });
+    this.#inside.room.host?.feed({ kind: 'place', model, stages });
     this.#show();
   }
 
@@ -417,17 +447,6 @@ function nameOfModel(model: ModelKey): string {
   } catch {
     return 'A model of another version';
   }
-}
-
-function handed(byHand: LayersByHand, layers: number): StageAssignment[] {
-  const stages: StageAssignment[] = [];
-  let first = 0;
-  for (const { device, layers: count } of byHand) {
-    if (count > 0) stages.push({ device, first, last: first + count });
-    first += Math.max(0, count);
-  }
-  if (first === layers) return stages;
-  throw new PersonError(`The model has ${layers} layers; ${first} were given to devices.`, { layers, given: first });
 }
 
 function tooLarge(missingBytes: number): MemoryError {
