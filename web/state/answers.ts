@@ -9,7 +9,6 @@ import { emptyLive, type Live, pastWith, takeEvent } from './live-answer.ts';
 import type { Models } from './models.ts';
 import type { PreferenceStore } from './preferences.ts';
 import type { RoomState } from './room.ts';
-import { computingDevices, movedLines } from './room-lines.ts';
 import type { WakeLock } from './wake-lock.ts';
 
 /** How often the text so far is written down, so that a killed tab loses little. */
@@ -26,8 +25,6 @@ export class Answers {
   readonly #preferences: PreferenceStore;
   readonly #wakeLock: WakeLock;
   readonly #room: RoomState;
-  /** Who computed this answer when it last went on. */
-  #computing: ReadonlyMap<string, string> = new Map();
   #stopped = false;
 
   constructor(
@@ -172,7 +169,6 @@ export class Answers {
     };
     this.#live.update((live) => live && { ...live, request: request.id, phase: 'queued', askedAt: performance.now() });
     if (this.#stopped) return stoppedBeforeItBegan(this.#live.value);
-    this.#computing = computingDevices(this.#room.view.value);
     return await this.#worker.generate(request, this.#batched(request.id));
   }
 
@@ -181,7 +177,7 @@ export class Answers {
     let gathered: GenerateEvent[] = [];
     return (event) => {
       const isFirst = gathered.length === 0;
-      gathered.push(...this.#withMoves(event));
+      gathered.push(event);
       if (!isFirst) return;
       onNextFrame(() => {
         const events = gathered;
@@ -198,15 +194,6 @@ export class Answers {
         this.#live.update((live) => live && events.reduce((state, next) => takeEvent(state, next, now), live));
       };
     };
-  }
-
-  /** Before an answer goes on: which devices it goes on without. */
-  #withMoves(event: GenerateEvent): readonly GenerateEvent[] {
-    if (event.kind !== 'room' || event.line.kind !== 'resumed') return [event];
-    const now = computingDevices(this.#room.view.value);
-    const lines = movedLines(this.#computing, now);
-    this.#computing = now;
-    return [...lines.map((line) => ({ kind: 'room', line }) as const), event];
   }
 
   #flush: () => void = () => {};

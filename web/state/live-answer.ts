@@ -98,8 +98,8 @@ function takeRoomLine(live: Live, line: RoomLine): Live {
 }
 
 /** The troubles so far, with the one that is not over where there is one. */
-export function pastWith({ room, roomPast, text, reasoning }: Live): readonly RoomPast[] {
-  const past = pastOf(room, text !== '' || reasoning !== '');
+export function pastWith({ room, roomPast }: Live): readonly RoomPast[] {
+  const past = pastOf(room);
   return past === undefined ? roomPast : [...roomPast, past];
 }
 

@@ -1,53 +1,29 @@
 import { describe, expect, it } from 'vitest';
-import { movedLines, pastOf } from './room-lines.ts';
+import { pastOf } from './room-lines.ts';
 
 describe('what is kept of a trouble', () => {
-  it('names who left and who computes since', () => {
-    expect(
-      pastOf(
-        [
-          { kind: 'suspected', device: 'Kitchen iPad' },
-          { kind: 'waiting', reason: 'loading' },
-          { kind: 'moved', devices: ['MacBook', 'ThinkPad'] },
-        ],
-        true,
-      ),
-    ).toEqual({ kind: 'moved', gone: 'Kitchen iPad', devices: ['MacBook', 'ThinkPad'] });
+  const suspected = { kind: 'suspected', device: 'Kitchen iPad' } as const;
+  const moved = { kind: 'moved', gone: ['Kitchen iPad'], devices: ['ThinkPad'] } as const;
+
+  it('names who left and who has the layers since', () => {
+    expect(pastOf([suspected, { kind: 'waiting', reason: 'loading' }, moved])).toEqual(moved);
   });
 
-  it('is a moment of silence when the same device goes on', () => {
-    const suspected = { kind: 'suspected', device: 'Kitchen iPad' } as const;
-    expect(pastOf([suspected], true)).toEqual({ kind: 'silent', device: 'Kitchen iPad' });
-    expect(pastOf([suspected, { kind: 'moved', devices: ['MacBook', 'Kitchen iPad'] }], true)).toEqual({
-      kind: 'silent',
-      device: 'Kitchen iPad',
-    });
+  it('is the last of several moves, which tells all of them', () => {
+    const again = { kind: 'moved', gone: ['Kitchen iPad', 'ThinkPad'], devices: ['MacBook'] } as const;
+    expect(pastOf([suspected, moved, { kind: 'suspected', device: 'ThinkPad' }, again])).toEqual(again);
   });
 
-  it('is told by who computes before and after, too: not every move is announced', () => {
-    const before = new Map([
-      ['a', 'MacBook'],
-      ['b', 'Kitchen iPad'],
-    ]);
-    const after = new Map([['a', 'MacBook']]);
-    expect(movedLines(before, before)).toEqual([]);
-    expect(movedLines(before, new Map())).toEqual([]);
-    expect(pastOf(movedLines(before, after), true)).toEqual({
-      kind: 'moved',
-      gone: 'Kitchen iPad',
-      devices: ['MacBook'],
-    });
+  it('is a moment of silence when no layers moved', () => {
+    expect(pastOf([suspected])).toEqual({ kind: 'silent', device: 'Kitchen iPad' });
   });
 
   it('is a pause when nobody had room for a while', () => {
-    expect(pastOf([{ kind: 'paused', missingBytes: 5e8 }], false)).toEqual({ kind: 'paused', missingBytes: 5e8 });
+    expect(pastOf([{ kind: 'paused', missingBytes: 5e8 }])).toEqual({ kind: 'paused', missingBytes: 5e8 });
   });
 
   it('is nothing when an answer only waited for its turn or for loading', () => {
-    expect(pastOf([{ kind: 'waiting', reason: 'busy' }], true)).toBeUndefined();
-    const moved = { kind: 'moved', devices: ['MacBook'] } as const;
-    expect(pastOf([{ kind: 'waiting', reason: 'loading' }, moved], false)).toBeUndefined();
-    // a device that said goodbye was never suspected
-    expect(pastOf([{ kind: 'waiting', reason: 'loading' }, moved], true)).toEqual(moved);
+    expect(pastOf([{ kind: 'waiting', reason: 'busy' }])).toBeUndefined();
+    expect(pastOf([{ kind: 'waiting', reason: 'loading' }])).toBeUndefined();
   });
 });

@@ -1,9 +1,10 @@
-import type { DeviceId, ModelKey, Placement, SessionId } from '../types.ts';
+import type { DeviceId, ModelKey, Placement, SessionId, StageAssignment } from '../types.ts';
 import { beginnings, type Holding } from './begins.ts';
 import { BUSY_RETRY_MS, IDLE_MS, IDS_A_FRAME, PREPARE_MS, SILENCE_LAPS, SILENCE_LEAST_MS } from './constants.ts';
 import { type Attempts, validPositions, withAttempt } from './cuts.ts';
 import type { Effect, Input, SessionHead, Status, StoredSession } from './io.ts';
 import type { Frame, PreparedMessage, RefusedMessage, Sampler } from './messages.ts';
+import { movedLayers } from './moved.ts';
 import type { KnownPlacement } from './placement-order.ts';
 import type { Post } from './post.ts';
 
@@ -52,6 +53,10 @@ export class Drive<P> {
   #sampler: Sampler = null;
   #finish: 'stop-token' | 'length' | 'stopped' | undefined;
   #prepared: (PreparedMessage | undefined)[] = [];
+  /** Where this answer's last token came from; before one, where it began. */
+  #servedBy: readonly StageAssignment[] | undefined;
+  /** Which of those devices went away since, though they may be back. */
+  readonly #left = new Set<DeviceId>();
   #lapMs = FIRST_LAP_MS;
   #sinceMs = 0;
   #isDecoding = false;
@@ -105,6 +110,12 @@ export class Drive<P> {
     return this.known?.placement.stages.some((stage) => stage.device === device) === true;
   }
 
+  /** Remembers who of those that the last token came from is away. */
+  noteLeft(isAway: (device: DeviceId) => boolean): void {
+    if (!this.isAnswering) return;
+    for (const { device } of this.#servedBy ?? []) if (isAway(device)) this.#left.add(device);
+  }
+
   // ---------- the person ----------
 
   answer({ tokens, maxTokens, stopTokens, sampler }: AnswerInput<P>): void {
@@ -125,6 +136,8 @@ export class Drive<P> {
     this.#headStored = false;
     this.retryMs = 0;
     this.told = undefined;
+    this.#servedBy = undefined;
+    this.#left.clear();
     this.#store();
   }
 
@@ -225,6 +238,7 @@ export class Drive<P> {
     const begins = beginnings(holdings);
     const addresses = prepared.map(({ slot }, i) => ({ device: stages[i]?.device as DeviceId, slot }));
     const last = stages.length - 1;
+    this.#tellMoved(stages);
     this.phase = 'running';
     this.#sinceMs = this.#post.nowMs;
     this.#isDecoding = false;
@@ -246,6 +260,14 @@ export class Drive<P> {
       });
       if (i === 0 || i === last) this.#sendTokens(device, slot, id.epoch, i === last ? 0 : (begins[0] as number));
     }
+  }
+
+  /** Says so where layers are on other devices than when the last token came. */
+  #tellMoved(stages: readonly StageAssignment[]): void {
+    this.#servedBy ??= stages;
+    const { from, to } = movedLayers(this.#servedBy, stages);
+    if (to.length === 0) return;
+    this.tell({ kind: 'moved', gone: from.filter((device) => this.#left.has(device)), devices: to });
   }
 
   #sendTokens(device: DeviceId, slot: number, epoch: number, from: number): void {
@@ -279,6 +301,8 @@ export class Drive<P> {
     this.#sinceMs = nowMs;
     this.heardMs = nowMs;
     this.unservedSinceMs = undefined;
+    this.#servedBy = this.known.placement.stages;
+    this.#left.clear();
     this.#take(frame);
   }
 

@@ -124,7 +124,10 @@ export class Driver<P> {
 
   /** A link is gone, and frames with it. */
   unlinked(peer: DeviceId): void {
-    for (const drive of this.#drives.values()) if (drive.uses(peer)) drive.interrupt();
+    for (const drive of this.#drives.values()) {
+      drive.noteLeft((device) => device === peer);
+      if (drive.uses(peer)) drive.interrupt();
+    }
   }
 
   /** The device slept: what was under way is not any more. */
@@ -182,13 +185,10 @@ export class Driver<P> {
   #begin(drive: Drive<P>): void {
     for (const known of this.#view.book.of(drive.model)) {
       if (this.#view.judge(known, this.#post.nowMs).use !== 'usable') continue;
-      const isOther = drive.known !== undefined && drive.known.placement !== known.placement;
-      if (isOther && drive.told !== undefined) {
-        drive.tell({ kind: 'moved', devices: known.placement.stages.map(({ device }) => device) });
-      }
       drive.isHopeless = false;
       drive.isListed = true;
       drive.hedge = undefined;
+      drive.noteLeft((device) => !this.#view.isLive(device) || this.#view.links.isSuspected(device));
       drive.begin(known);
       this.changed = true;
       return;

@@ -3,7 +3,7 @@ import type { StageAssignment } from '../types.ts';
 import type { Effect, Input } from './io.ts';
 import type { ControlMessage } from './messages.ts';
 import { RoomNode } from './node.ts';
-import { stateOf } from './test-states.ts';
+import { stageOf, stateOf } from './test-states.ts';
 
 function node(device: string, incarnation = 1): RoomNode<number[]> {
   return new RoomNode({
@@ -130,4 +130,49 @@ test('two devices hold a model that neither can hold alone, as one of them asks'
   carry('a', a.handle({ kind: 'place', model: 'm', stages: place }, 100));
   expect(loads.sort()).toEqual(['a 0-2', 'b 2-4']);
   expect(b.records.stage('a', 'm', 0, 2)?.phase).toBe('loading');
+});
+
+test('an answer that goes on without the device that went away says who has its layers now', () => {
+  const room = node('a');
+  const effects: Effect<number[]>[] = [];
+  const feed = (input: Input<number[]>, nowMs: number) => effects.push(...room.handle(input, nowMs));
+  const hear = (peer: string, message: ControlMessage, nowMs: number) =>
+    feed({ kind: 'control', peer, message }, nowMs);
+  const ready = (device: string) => stateOf(device, { links: ['a', 'b', 'c'], stages: [stageOf(0, 4)] });
+  const statuses = () => effects.flatMap((effect) => (effect.kind === 'status' ? [effect.status] : []));
+  for (const peer of ['b', 'c']) {
+    feed({ kind: 'link-open', peer }, 0);
+    hear(peer, { type: 'gossip', states: [ready(peer)], placements: [] }, 0);
+  }
+  /** All stores are done, all stages prepared. */
+  const settle = (nowMs: number) => {
+    for (let i = 0; i < effects.length; i++) {
+      const effect = effects[i] as Effect<number[]>;
+      if (effect.kind === 'store') feed({ kind: 'stored', session: 's', ticket: effect.ticket }, nowMs);
+      if (effect.kind !== 'send' || effect.message.type !== 'prepare') continue;
+      const { attempt, stage } = effect.message;
+      const prepared = { session: 's', attempt, stage, slot: 0, at: 0, have: 0, retained: 0 };
+      hear(effect.peer, { type: 'prepared', ...prepared }, nowMs);
+    }
+  };
+  const starts = () =>
+    effects.flatMap((effect) =>
+      effect.kind === 'send' && effect.message.type === 'start' ? [{ peer: effect.peer, ...effect.message }] : [],
+    );
+  feed({ kind: 'place', model: 'm', stages: [{ device: 'b', first: 0, last: 4 }] }, 10);
+  feed({ kind: 'answer', session: 's', model: 'm', tokens: [1, 2], maxTokens: 9, stopTokens: [], sampler: {} }, 20);
+  settle(30);
+  const [begun] = starts();
+  expect(begun?.peer).toBe('b');
+  const frame = { kind: 'tokens', epoch: 257, session: 's', attempt: begun?.attempt ?? 0, slot: 65535 } as const;
+  feed({ kind: 'frame', peer: 'b', frame: { ...frame, first: 2, tokens: [5] } }, 100);
+  expect(statuses()).toEqual([]);
+  hear('b', { type: 'goodbye' }, 200);
+  for (let nowMs = 250; nowMs <= 1500; nowMs += 250) {
+    feed({ kind: 'beat', peer: 'c' }, nowMs);
+    feed({ kind: 'tick' }, nowMs);
+    settle(nowMs);
+  }
+  expect(starts().at(-1)?.peer).toBe('c');
+  expect(statuses().filter(({ kind }) => kind === 'moved')).toEqual([{ kind: 'moved', gone: ['b'], devices: ['c'] }]);
 });

@@ -141,8 +141,9 @@ export class RoomEngine {
 
   #line(status: Status): RoomLine {
     if (status.kind === 'suspected') return { ...status, device: this.#nameOf(status.device) };
-    if (status.kind === 'moved') return { ...status, devices: status.devices.map((device) => this.#nameOf(device)) };
-    return status;
+    if (status.kind !== 'moved') return status;
+    const names = (devices: readonly DeviceId[]) => devices.map((device) => this.#nameOf(device));
+    return { kind: 'moved', gone: names(status.gone), devices: names(status.devices) };
   }
 
   #token(session: SessionId, running: Running, position: number, sampled: SampledToken): void {
