@@ -301,7 +301,7 @@ export class Drive<P> {
     this.#sinceMs = nowMs;
     this.heardMs = nowMs;
     this.unservedSinceMs = undefined;
-    this.#servedBy = this.known.placement.stages;
+    this.#servedBy = this.known?.placement.stages;
     this.#left.clear();
     this.#take(frame);
   }
