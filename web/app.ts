@@ -49,7 +49,7 @@ export class App {
 
   /** @param port the worker itself, for what is transferred to it */
   constructor(worker: WorkerClient, port?: RoomWorker) {
-    this.room = new RoomState(worker, port);
+    this.room = new RoomState(worker, port, this.#wakeLock.isHeld);
     this.device = new Device(worker, this.preferences);
     this.models = new Models(worker, this.device, this.preferences, this.#wakeLock, this.#unfinished);
     this.answers = new Answers(worker, this.chats, this.models, this.room, this.preferences, this.#wakeLock);

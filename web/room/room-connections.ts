@@ -83,6 +83,7 @@ export class RoomConnections {
       },
       { signal },
     );
+    if (document.hidden) this.#tell({ kind: 'visibility', hidden: true });
     watchNetworkType(() => this.#networkChanged(), signal);
     this.#introductions = new Introductions({
       server: options.server ?? location.origin,
@@ -123,6 +124,11 @@ export class RoomConnections {
       channels,
       ...(device !== undefined && { device }),
     }));
+  }
+
+  /** Whether the screen is kept on now. */
+  tellWakeLock(held: boolean): void {
+    if (!this.#over.signal.aborted) this.#tell({ kind: 'wake-lock', held });
   }
 
   /** Leaves: says goodbye, then closes every connection. */

@@ -40,16 +40,22 @@ export class RoomState {
   readonly #placing = new Cell<Placing | undefined>(undefined);
   readonly #worker: WorkerClient;
   readonly #port: RoomWorker | undefined;
+  readonly #wakeLock: Readable<boolean>;
   #connections: RoomConnections | undefined;
   #directory = '';
   /** What this window joined with, to try again. */
   #joinedWith: Joining | undefined;
   readonly #keptInvite = new KeptInvite();
 
-  /** @param port the worker itself, which channels are transferred to; absent where a test plays the worker */
-  constructor(worker: WorkerClient, port: RoomWorker | undefined) {
+  /**
+   * @param port the worker itself, which channels are transferred to; absent where a test plays the worker
+   * @param wakeLock whether the screen is kept on: the room's devices know then that this one does not sleep
+   */
+  constructor(worker: WorkerClient, port: RoomWorker | undefined, wakeLock: Readable<boolean>) {
     this.#worker = worker;
     this.#port = port;
+    this.#wakeLock = wakeLock;
+    wakeLock.subscribe(() => this.#connections?.tellWakeLock(wakeLock.value));
   }
 
   /** Undefined: in no room. */
@@ -228,6 +234,7 @@ export class RoomState {
       failed: (failure) => this.#failure.set(failure),
     });
     this.#connections = connections;
+    connections.tellWakeLock(this.#wakeLock.value);
     void this.readServer();
   }
 }

@@ -351,6 +351,7 @@ describe('links', () => {
       choose: (addresses) => addresses.filter((address) => address !== 'not you'),
       unreachable: (address) => said.push(`no ${address}`),
       visibility: (hidden) => said.push(hidden),
+      wakeLock: (held) => said.push({ held }),
       leaving: () => said.push('leaving'),
     });
     const messages: ToWorker[] = [
@@ -358,10 +359,11 @@ describe('links', () => {
       { kind: 'listed', addresses: ['you', 'not you'] },
       { kind: 'unreachable', address: 'you', stage: 'candidates' },
       { kind: 'visibility', hidden: true },
+      { kind: 'wake-lock', held: true },
       { kind: 'leaving' },
     ];
     for (const message of messages) ann.links.receive(message);
-    expect(said).toEqual(['here', 'no you', true, 'leaving']);
+    expect(said).toEqual(['here', 'no you', true, { held: true }, 'leaving']);
     expect(ann.posted).toEqual([{ kind: 'call', addresses: ['you'] }]);
   });
 

@@ -32,6 +32,7 @@ export interface LinksOptions<Message> {
   gap?(milliseconds: number): void;
   address?(address: string): void;
   visibility?(hidden: boolean): void;
+  wakeLock?(held: boolean): void;
   /** The page goes: now is the time for a goodbye over each link. */
   leaving?(): void;
 }
@@ -96,6 +97,9 @@ export class Links<Message> {
         return;
       case 'visibility':
         this.#options.visibility?.(message.hidden);
+        return;
+      case 'wake-lock':
+        this.#options.wakeLock?.(message.held);
         return;
       case 'leaving':
         this.#options.leaving?.();

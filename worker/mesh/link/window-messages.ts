@@ -39,6 +39,8 @@ export type ToWorker =
   /** Who is listed in the directory and not connected. */
   | { readonly kind: 'listed'; readonly addresses: readonly string[] }
   | { readonly kind: 'visibility'; readonly hidden: boolean }
+  /** The page keeps the screen on, or does not any more. */
+  | { readonly kind: 'wake-lock'; readonly held: boolean }
   /** The page is going: what is to be said is said now. */
   | { readonly kind: 'leaving' };
 

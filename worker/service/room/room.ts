@@ -77,6 +77,7 @@ export class Room {
   #isTurnedAway = false;
   #closed = false;
   #visible = true;
+  #wakeLock = false;
   /** Placements whose model's header is being read. */
   readonly #held = new Set<string>();
   readonly #over = new AbortController();
@@ -99,6 +100,10 @@ export class Room {
         this.#presence();
       },
       visibility: (hidden) => this.#visibility(hidden),
+      wakeLock: (held) => {
+        this.#wakeLock = held;
+        this.#presence();
+      },
       leaving: () => this.#host?.feed({ kind: 'leave' }),
     });
     if ('inviteKey' in start) this.#inviteKey = start.inviteKey;
@@ -175,6 +180,8 @@ export class Room {
       onSession: parts.onSession,
     });
     this.#host = host;
+    // what the window said while this device was on its way in
+    this.#presence();
     void store.restore().then((sessions) => host.restore(sessions));
     for (const { device, proved } of this.links.open) members.linked(device, proved.peer.publicKey, proved.learned);
   }
@@ -338,7 +345,7 @@ export class Room {
   }
 
   #presence(): void {
-    this.#host?.feed({ kind: 'presence', visible: this.#visible, wakeLock: false });
+    this.#host?.feed({ kind: 'presence', visible: this.#visible, wakeLock: this.#wakeLock });
   }
 
   #tick(): void {
