@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { RoomLine } from '../../../worker/api.ts';
 import { PLAIN } from '../../kernels/sampling.ts';
 import { noGpuReason } from '../model.ts';
 import { saidAlone, type TestDevice, TestNetwork, until } from './test-room.ts';
@@ -51,6 +52,38 @@ describe.skipIf(reason !== '')(`a room of devices${reason}`, () => {
     expect(network.devices.flatMap(({ troubles }) => troubles)).toEqual([]);
   });
 
+  it('knows of each device whether its page shows and keeps the screen on', async () => {
+    const [a, , phone] = (await gather(true, false, false)) as [TestDevice, TestDevice, TestDevice];
+    const seen = (by: TestDevice, of: TestDevice) => {
+      const state = by.room?.host?.node.records.of(of.id);
+      return [state?.visible, state?.wakeLock];
+    };
+    expect(seen(a, phone)).toEqual([true, false]);
+    phone.room?.links.receive({ kind: 'wake-lock', held: true });
+    await until('the lock is known', () => seen(a, phone)[1] === true);
+    phone.room?.links.receive({ kind: 'visibility', hidden: true });
+    phone.room?.links.receive({ kind: 'wake-lock', held: false });
+    await until('that it hid is known', () => seen(a, phone)[0] === false && seen(a, phone)[1] === false);
+    // what a window says before its device is let in is not forgotten
+    const late = await network.device('late', false);
+    await late.join(a.invite());
+    late.room?.links.receive({ kind: 'wake-lock', held: true });
+    await until('the newcomer is known', () => seen(phone, late)[1] === true);
+  });
+
+  it('asks before a device joins as the room says, not as each member says', async () => {
+    const [a, b, c] = (await gather(false, false, false)) as [TestDevice, TestDevice, TestDevice];
+    const asks = () => network.devices.map(({ room }) => room?.members?.askFirst.askFirst);
+    await b.room?.members?.setAskFirst(true);
+    await until('all ask', () => asks().every((ask) => ask === true));
+    await c.room?.members?.setAskFirst(false);
+    await until('nobody asks', () => asks().every((ask) => ask === false));
+    const late = await network.device('late', false);
+    await late.join(a.invite());
+    await until('it is let in unasked and knows the rule', () => late.room?.members?.askFirst.askFirstChange === 2);
+    expect(late.room?.members?.askFirst.askFirst).toBe(false);
+  });
+
   it.each(['first', 'middle', 'last'])(
     'goes on with the same text when the device of the %s stage is killed',
     async (which) => {
@@ -59,10 +92,10 @@ describe.skipIf(reason !== '')(`a room of devices${reason}`, () => {
       phone.place(...stages);
       await untilReady(phone, 3);
       const victim = stages[['first', 'middle', 'last'].indexOf(which)] as TestDevice;
-      const lines: string[] = [];
+      const lines: RoomLine[] = [];
       const { said, done } = phone.ask({
         ...request,
-        onRoom: ({ kind }) => lines.push(kind),
+        onRoom: (line) => lines.push(line),
         onToken: () => {
           if (said.length === 10) victim.kill();
           return false;
@@ -70,7 +103,10 @@ describe.skipIf(reason !== '')(`a room of devices${reason}`, () => {
       });
       await done;
       expect(said).toEqual(await saidAlone(request));
-      expect(lines.at(-1)).toBe('resumed');
+      expect(lines.at(-1)?.kind).toBe('resumed');
+      const moved = lines.filter((line) => line.kind === 'moved').at(-1);
+      expect(moved?.gone).toEqual([victim.id]);
+      expect(moved?.devices).not.toContain(victim.id);
     },
   );
 });

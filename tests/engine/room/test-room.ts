@@ -160,6 +160,7 @@ export class TestDevice {
   readonly #network: TestNetwork;
   readonly #parts: Omit<ConstructorParameters<typeof Room>[0], 'names'>;
   #engine: RoomEngine | undefined;
+  #secret = '';
   #ticker: ReturnType<typeof setInterval> | undefined;
 
   static async open(network: TestNetwork, name: string, computes: boolean): Promise<TestDevice> {
@@ -218,12 +219,19 @@ export class TestDevice {
   /** Makes a room of one; returns what an invite holds. */
   async make(): Promise<{ secret: string; inviteKey: string }> {
     const { names, roster, keys } = await makeRoom(this.#parts.key, this.#parts.name);
-    this.#start(new Room({ ...this.#parts, names }, { roster, keys, askFirst: false }));
-    return { secret: names.secret, inviteKey: this.room?.members?.inviteKey as string };
+    this.#start(new Room({ ...this.#parts, names }, { roster, keys, askFirst: false, askFirstChange: 0 }));
+    this.#secret = names.secret;
+    return this.invite();
+  }
+
+  /** What an invite of a member holds now. */
+  invite(): { secret: string; inviteKey: string } {
+    return { secret: this.#secret, inviteKey: this.room?.members?.inviteKey as string };
   }
 
   async join({ secret, inviteKey }: { secret: string; inviteKey: string }): Promise<void> {
     const names = await namesOfRoom(secret);
+    this.#secret = secret;
     this.#start(new Room({ ...this.#parts, names }, { inviteKey }));
   }
 

@@ -21,7 +21,7 @@ function open(slotBefore?: number): Promise<Device> {
 async function newRecord(lastUsed = 1): Promise<RoomRecord> {
   const maker = await openKey(await generateKey());
   const { names, roster, keys } = await roomOf(maker);
-  return { secret: names.secret, keys, roster, name: 'Home', askFirst: true, lastUsed };
+  return { secret: names.secret, keys, roster, name: 'Home', askFirst: true, askFirstChange: 0, lastUsed };
 }
 
 describe('a window', () => {

@@ -29,6 +29,7 @@ export interface RoomRecord {
   /** For people. */
   readonly name: string;
   readonly askFirst: boolean;
+  readonly askFirstChange: number;
   /** Wall time, milliseconds since 1970: only to show and to order. */
   readonly lastUsed: number;
 }
@@ -39,6 +40,8 @@ const RoomRecordSchema: v.GenericSchema<unknown, RoomRecord> = v.strictObject({
   roster: RosterSchema,
   name: NameSchema,
   askFirst: v.boolean(),
+  // rooms that were kept before members agreed on it
+  askFirstChange: v.optional(v.number(), 0),
   lastUsed: v.number(),
 });
 

@@ -1,4 +1,5 @@
 /** Who a device is, who is in a room, and how two devices prove it to one another; docs/protocol.md says the rules. */
+export { type AskFirst, laterAskFirst, setAskFirst } from './ask-first.ts';
 export { ASKING_MS, AskingDesk, type AskingEffect, MAX_QUESTIONS, type OpenQuestion } from './asking.ts';
 export { type Device, type OpenDeviceOptions, openDevice, type RoomRecord, type SlotLocks } from './device.ts';
 export { type DeviceKey, generateKey, openKey } from './device-key.ts';

@@ -27,9 +27,11 @@ describe('messages of identity', () => {
         tombstones: [],
         keys: [...keys],
         askFirst: true,
+        askFirstChange: 0,
       },
       { kind: 'roster', entries: [...entries], tombstones: [tombstone] },
       { kind: 'room-keys', keys: [...keys] },
+      { kind: 'ask-first', askFirst: false, askFirstChange: 4_294_967_295 },
       { kind: 'question', device, publicKey, name: 'n', host: maker.device, leftMs: 120_000 },
       { kind: 'denial', device, by: maker.device, reason: 'withdrawn' },
     ];

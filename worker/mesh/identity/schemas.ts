@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { DeviceId, RoomKey, Roster, RosterEntry, Tombstone } from '../types.ts';
+import { MAX_ASK_FIRST_CHANGE } from './ask-first.ts';
 import { fromBase64url } from './bytes.ts';
 import { DEVICE_ID_BYTES, PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from './device-key.ts';
 import { isName, MAX_NAME_CHARACTERS } from './names.ts';
@@ -54,6 +55,11 @@ export const RoomKeySchema: v.GenericSchema<unknown, RoomKey> = v.strictObject({
   key: base64urlSchema(ROOM_KEY_BYTES),
 });
 
+const askFirstFields = {
+  askFirst: v.boolean(),
+  askFirstChange: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_ASK_FIRST_CHANGE)),
+};
+
 const rosterFields = {
   entries: v.pipe(v.array(RosterEntrySchema), v.maxLength(MAX_ENTRIES)),
   tombstones: v.pipe(v.array(TombstoneSchema), v.maxLength(MAX_TOMBSTONES)),
@@ -83,8 +89,10 @@ export const WelcomeSchema = v.strictObject({
   salt: base64urlSchema(SECRET_BYTES),
   ...rosterFields,
   keys: RoomKeysSchema,
-  askFirst: v.boolean(),
+  ...askFirstFields,
 });
+/** Between members: whether a newcomer is asked about, when it changed and over each new link. */
+export const AskFirstSchema = v.strictObject({ kind: v.literal('ask-first'), ...askFirstFields });
 /** Between members: a part of the roster that the other may lack. */
 export const RosterPartSchema = v.strictObject({ kind: v.literal('roster'), ...rosterFields });
 /** Between members, pairwise over proved links. */
@@ -125,6 +133,7 @@ export const IDENTITY_SCHEMAS = [
   WelcomeSchema,
   RosterPartSchema,
   RoomKeysMessageSchema,
+  AskFirstSchema,
   QuestionSchema,
   DenialSchema,
 ] as const;

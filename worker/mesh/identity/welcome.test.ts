@@ -10,6 +10,8 @@ import { Verifier } from './signed.ts';
 import { add, newKeys, roomOf } from './test-room.ts';
 import { openWelcome, roomKeysMessages, welcomeMessages } from './welcome.ts';
 
+const ASKING = { askFirst: true, askFirstChange: 0 };
+
 let keys: DeviceKey[];
 let room: NewRoom;
 let host: DeviceKey;
@@ -36,8 +38,9 @@ function open(messages: readonly (RosterPart | Welcome)[], sender = host, device
 
 describe('a welcome', () => {
   it('gives the newcomer the roster and the keys', async () => {
-    const joined = await open(welcomeMessages(room.roster, room.keys, false));
-    expect(joined).toEqual({ roster: room.roster, keys: room.keys, askFirst: false });
+    const asking = { askFirst: false, askFirstChange: 3 };
+    const joined = await open(welcomeMessages(room.roster, room.keys, asking));
+    expect(joined).toEqual({ roster: room.roster, keys: room.keys, ...asking });
     expect(currentKey(joined.keys, membershipOf(joined.roster))).toEqual(room.keys[0]);
   });
 
@@ -56,7 +59,7 @@ describe('a welcome', () => {
       generation,
       without: Array.from({ length: 400 }, (_, at) => `${at}`.padStart(22, 'A')),
     }));
-    const messages = [...welcomeMessages(roster, uniteKeys([], many), true), ...roomKeysMessages(many)];
+    const messages = [...welcomeMessages(roster, uniteKeys([], many), ASKING), ...roomKeysMessages(many)];
     for (const message of messages) {
       expect(new TextEncoder().encode(JSON.stringify(message)).length).toBeLessThan(60 * 1024);
     }
@@ -66,19 +69,21 @@ describe('a welcome', () => {
   });
 
   it('from a device that has the invite but is not in the room is not believed', async () => {
-    const messages = welcomeMessages(room.roster, room.keys, true);
+    const messages = welcomeMessages(room.roster, room.keys, ASKING);
     const [stranger] = (await newKeys(1)) as [DeviceKey];
     await expect(open(messages, stranger)).rejects.toThrow('is not in it');
     await expect(open(messages, host, stranger)).rejects.toThrow('not signed in');
     // a room of its own, with the real one's secret
     const fake = await roomOf(stranger, own);
-    await expect(open(welcomeMessages(fake.roster, fake.keys, true), stranger)).rejects.toThrow('its maker is another');
+    await expect(open(welcomeMessages(fake.roster, fake.keys, ASKING), stranger)).rejects.toThrow(
+      'its maker is another',
+    );
     // the real maker, but entries that it did not sign
     const posed = { ...room.roster, entries: fake.roster.entries };
-    await expect(open(welcomeMessages(posed, fake.keys, true), stranger)).rejects.toThrow('is not in it');
+    await expect(open(welcomeMessages(posed, fake.keys, ASKING), stranger)).rejects.toThrow('is not in it');
     // the real roster of another room of the same maker
     const other = await makeRoom(keys[0] as DeviceKey, 'Other');
-    await expect(open(welcomeMessages(other.roster, other.keys, true), keys[0])).rejects.toThrow(
+    await expect(open(welcomeMessages(other.roster, other.keys, ASKING), keys[0])).rejects.toThrow(
       'its maker is another',
     );
   });

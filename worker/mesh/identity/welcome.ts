@@ -1,5 +1,6 @@
 import { PersonError } from '../../errors.ts';
 import type { DeviceId, RoomKey, Roster, RosterEntry, Tombstone } from '../types.ts';
+import type { AskFirst } from './ask-first.ts';
 import { uniteKeys } from './room-keys.ts';
 import { membershipOf } from './roster.ts';
 import type { RoomKeysMessage, RosterPart, Welcome } from './schemas.ts';
@@ -15,13 +16,16 @@ export const MAX_ROSTER_PARTS = 64;
 export function welcomeMessages(
   roster: Roster,
   keys: readonly RoomKey[],
-  askFirst: boolean,
+  { askFirst, askFirstChange }: AskFirst,
 ): readonly (RosterPart | Welcome)[] {
   const parts = rosterMessages(roster);
   // the highest come first: what does not fit is only good to tell an old invite
   const [held = []] = cut(keys, MAX_PART_BYTES / 2);
   const { maker, salt } = roster;
-  return [...parts, { kind: 'welcome', maker, salt, entries: [], tombstones: [], keys: held, askFirst }];
+  return [
+    ...parts,
+    { kind: 'welcome', maker, salt, entries: [], tombstones: [], keys: held, askFirst, askFirstChange },
+  ];
 }
 
 /** A roster, or news of one, in messages that fit; each rests on those before it. */
@@ -40,10 +44,9 @@ export function roomKeysMessages(keys: readonly RoomKey[]): readonly RoomKeysMes
   return cut(keys, MAX_PART_BYTES).map((part) => ({ kind: 'room-keys', keys: part }));
 }
 
-export interface Joined {
+export interface Joined extends AskFirst {
   readonly roster: Roster;
   readonly keys: readonly RoomKey[];
-  readonly askFirst: boolean;
 }
 
 /**
@@ -59,7 +62,7 @@ export async function openWelcome(
   parts: readonly RosterPart[],
   welcome: Welcome,
 ): Promise<Joined> {
-  const { maker, salt, keys, askFirst } = welcome;
+  const { maker, salt, keys, askFirst, askFirstChange } = welcome;
   if (!(await isMakerOf(room.secret, maker, salt))) throw notARoom('its maker is another');
   const incoming = [...parts, welcome];
   const { roster } = await verifier.takeIn(
@@ -72,7 +75,7 @@ export async function openWelcome(
   const membership = membershipOf(roster);
   if (membership.standing(sender) !== 'member') throw notARoom('the device that answered is not in it');
   if (membership.standing(own) !== 'member') throw notARoom('this device was not signed in');
-  return { roster, keys: uniteKeys([], keys), askFirst };
+  return { roster, keys: uniteKeys([], keys), askFirst, askFirstChange };
 }
 
 function notARoom(why: string): PersonError {

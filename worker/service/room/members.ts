@@ -1,4 +1,5 @@
 import {
+  type AskFirst,
   AskingDesk,
   type AskingEffect,
   admit,
@@ -6,6 +7,7 @@ import {
   type DeviceKey,
   type IdentityMessage,
   type Joined,
+  laterAskFirst,
   type Membership,
   membershipOf,
   nextKey,
@@ -14,6 +16,7 @@ import {
   remove,
   roomKeysMessages,
   rosterMessages,
+  setAskFirst,
   unite,
   uniteKeys,
   Verifier,
@@ -53,7 +56,7 @@ export class Members {
   /** Devices with a link, and the public keys that they proved. */
   readonly #linked = new Map<DeviceId, string>();
   #last: Promise<void> = Promise.resolve();
-  askFirst: boolean;
+  #askFirst: AskFirst;
 
   constructor(options: MembersOptions) {
     this.#options = options;
@@ -62,11 +65,11 @@ export class Members {
     this.#roster = start.roster;
     this.#keys = start.keys;
     this.#membership = membershipOf(start.roster);
-    this.askFirst = start.askFirst;
+    this.#askFirst = { askFirst: start.askFirst, askFirstChange: start.askFirstChange };
     this.#desk = new AskingDesk(
       key.device,
       () => this.#membership,
-      () => this.askFirst,
+      () => this.#askFirst.askFirst,
     );
   }
 
@@ -81,6 +84,16 @@ export class Members {
   /** What an invite holds now; undefined for the moment after a member left, until the next key is made. */
   get inviteKey(): string | undefined {
     return currentKey(this.#keys, this.#membership)?.key;
+  }
+
+  /** Whether somebody is asked before a device joins: of all members, by whoever set it last. */
+  get askFirst(): AskFirst {
+    return this.#askFirst;
+  }
+
+  /** Sets it for the whole room. */
+  setAskFirst(askFirst: boolean): Promise<void> {
+    return this.#do(async () => this.#takeAskFirst(setAskFirst(this.#askFirst, askFirst)));
   }
 
   get questions(): readonly OpenQuestion[] {
@@ -162,6 +175,9 @@ export class Members {
       case 'room-keys':
         this.#takeKeys(message.keys);
         return;
+      case 'ask-first':
+        this.#takeAskFirst(message, device);
+        return;
       case 'question':
         await this.#carryOut(this.#desk.heardQuestion(message, device, now));
         return;
@@ -182,6 +198,7 @@ export class Members {
     const { send, onMember, now } = this.#options;
     for (const message of rosterMessages(this.#roster)) send(device, message);
     for (const message of roomKeysMessages(this.#currentKeys())) send(device, message);
+    send(device, { kind: 'ask-first', ...this.#askFirst });
     for (const question of this.#desk.forNewLink(now())) send(device, question);
     onMember(device);
   }
@@ -220,6 +237,15 @@ export class Members {
     this.#options.onChange();
   }
 
+  #takeAskFirst({ askFirst, askFirstChange }: AskFirst, from?: DeviceId): void {
+    const before = this.#askFirst;
+    const later = laterAskFirst(before, { askFirst, askFirstChange });
+    if (later.askFirst === before.askFirst && later.askFirstChange === before.askFirstChange) return;
+    this.#askFirst = later;
+    this.#spread({ kind: 'ask-first', ...later }, from);
+    this.#options.onChange();
+  }
+
   async #carryOut(effects: readonly AskingEffect[]): Promise<void> {
     for (const effect of effects) {
       switch (effect.kind) {
@@ -248,7 +274,7 @@ export class Members {
 
   #welcome(device: DeviceId): void {
     const { send, onMember } = this.#options;
-    for (const message of welcomeMessages(this.#roster, this.#currentKeys(), this.askFirst)) send(device, message);
+    for (const message of welcomeMessages(this.#roster, this.#currentKeys(), this.#askFirst)) send(device, message);
     onMember(device);
   }
 

@@ -79,7 +79,7 @@ export class RoomService implements RoomApi {
     const device = await this.#open();
     const own = cleanName(name, MAX_NAME_FALLBACK);
     const { names, roster, keys } = await makeRoom(device.key, own);
-    return this.#enter(names, device.key, own, { roster, keys, askFirst });
+    return this.#enter(names, device.key, own, { roster, keys, askFirst, askFirstChange: 0 });
   }
 
   async joinRoom(invite: string, name: string): Promise<RoomView> {
@@ -112,10 +112,7 @@ export class RoomService implements RoomApi {
   }
 
   async setAskFirst(askFirst: boolean): Promise<void> {
-    const members = this.#inside.room.members;
-    if (members === undefined) return;
-    members.askFirst = askFirst;
-    await this.#keep(this.#inside);
+    await this.#inside.room.members?.setAskFirst(askFirst);
     this.#show();
   }
 
@@ -328,7 +325,7 @@ export class RoomService implements RoomApi {
       keys: members.keys,
       roster: members.membership.roster,
       name,
-      askFirst: members.askFirst,
+      ...members.askFirst,
       lastUsed: Date.now(),
     };
     await (await this.#open()).saveRoom(record);

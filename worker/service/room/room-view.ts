@@ -41,7 +41,7 @@ export function roomView(parts: ViewParts): RoomView {
     ...(invite === undefined ? {} : { invite }),
     self,
     ...(parts.slot === undefined ? {} : { slot: parts.slot }),
-    askFirst: members.askFirst,
+    askFirst: members.askFirst.askFirst,
     devices,
     asking: members.questions.map(({ newcomer: { device, name } }) => ({ device, name })),
     models: newestFirst(node).flatMap((model) => modelView(parts, model) ?? []),
