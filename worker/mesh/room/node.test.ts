@@ -176,3 +176,15 @@ test('an answer that goes on without the device that went away says who has its 
   expect(starts().at(-1)?.peer).toBe('c');
   expect(statuses().filter(({ kind }) => kind === 'moved')).toEqual([{ kind: 'moved', gone: ['b'], devices: ['c'] }]);
 });
+
+test('a model that a person lays over the devices is higher than every other, also than one that was repaired often', () => {
+  const room = node('a');
+  const place = (model: string) =>
+    room.handle({ kind: 'place', model, stages: [{ device: 'a', first: 0, last: 4 }] }, 0);
+  const epochOf = (model: string) => room.book.highest(model)?.placement.id.epoch ?? 0;
+  for (let i = 0; i < 5; i++) place('old');
+  place('new');
+  expect(epochOf('new')).toBeGreaterThan(epochOf('old'));
+  place('old');
+  expect(epochOf('old')).toBeGreaterThan(epochOf('new'));
+});

@@ -170,7 +170,7 @@ export class RoomNode<P> {
         this.driver.forget(input.session);
         return;
       case 'place':
-        this.#propose(input.model, input.stages);
+        this.#propose(input.model, input.stages, this.book.models());
         return;
       case 'restore':
         this.driver.restore(input.sessions);
@@ -369,8 +369,10 @@ export class RoomNode<P> {
     this.holdings.look(this.#options.device);
   }
 
-  #propose(model: ModelKey, stages: readonly StageAssignment[]): void {
-    const epoch = nextEpoch(this.book.highest(model)?.placement.id.epoch ?? 0, this.gossip.incarnation);
+  /** @param above models whose placements it is to be higher than: what a person lays last, answers */
+  #propose(model: ModelKey, stages: readonly StageAssignment[], above: Iterable<ModelKey> = []): void {
+    const epochs = [model, ...above].map((each) => this.book.highest(each)?.placement.id.epoch ?? 0);
+    const epoch = nextEpoch(Math.max(...epochs), this.gossip.incarnation);
     const id = { model, epoch, proposer: this.#options.device };
     this.#hasProposed = true;
     this.#learnPlacement(undefined, { id, stages, spares: [] });
