@@ -5,6 +5,7 @@ const OPEN_TIMEOUT_MS = 120_000;
 const JOIN_TIMEOUT_MS = 60_000;
 const READY_TIMEOUT_MS = 90_000;
 const POLL_MS = 50;
+const WORKER_SCRIPT = /\/assets\/main-[^/]+\.js$/;
 /** The likeliest token always: an answer is a function of what was asked. */
 const GREEDY = {
   temperature: 0,
@@ -30,6 +31,12 @@ const GREEDY = {
  * @property {string} name
  * @property {'f16' | 'f32'} [wire] how hidden states leave it; f16 unless given
  * @property {boolean} [gpu] false: a browser without WebGPU
+ * @property {'ahead' | 'as-needed'} [compile] what of the kernels; as the app does unless given
+ * @property {string} [query] more of the page's address, such as `ice=relay`
+ * @property {readonly string[]} [args] more of the browser's command line
+ * @property {readonly string[]} [permissions] that the page has
+ * @property {string} [pagePrelude] a script that the page runs first
+ * @property {string} [workerPrelude] a script that the app's worker runs first
  * @property {(line: string) => void} [onTrouble] what the page reports as an error
  *
  * @typedef {{ onProgress?: (model: RoomModelView | undefined) => void, timeoutMs?: number }} PlaceOptions
@@ -42,6 +49,7 @@ const GREEDY = {
  * @property {string} text
  * @property {number} tokens
  * @property {readonly Arrival[]} arrivals
+ * @property {readonly { at: number, done: number, total: number }[]} prefills of the prompt, tokens
  * @property {readonly { at: number, line: RoomLine }[]} lines
  * @property {GenerateResult} [result]
  * @property {string} [error]
@@ -79,8 +87,9 @@ export class RoomDevice {
    * @param {DeviceOptions} options
    */
   static async start(options) {
-    const { chromium, gpu = true, onTrouble } = options;
-    const args = [...chromium.args, ...(gpu ? [] : ['--disable-features=WebGPU', '--disable-gpu'])];
+    const { chromium, gpu = true, onTrouble, permissions = [], pagePrelude, workerPrelude } = options;
+    const own = options.args ?? [];
+    const args = [...chromium.args, ...own, ...(gpu ? [] : ['--disable-features=WebGPU', '--disable-gpu'])];
     const flags = gpu ? args : args.filter((arg) => !/webgpu/.test(arg));
     const browser = await playwright.launch({ executablePath: chromium.executablePath, args: flags });
     try {
@@ -88,7 +97,16 @@ export class RoomDevice {
       const { processInfo } = await session.send('SystemInfo.getProcessInfo');
       const pid = processInfo.find(({ type }) => type === 'browser')?.id;
       if (pid === undefined) throw new Error('Chromium does not tell its process.');
-      const page = await browser.newPage();
+      // a service worker would give the worker's script past the prelude
+      const serviceWorkers = workerPrelude === undefined ? 'allow' : 'block';
+      const page = await browser.newPage({ permissions: [...permissions], serviceWorkers });
+      if (pagePrelude !== undefined) await page.addInitScript(pagePrelude);
+      if (workerPrelude !== undefined) {
+        await page.route(WORKER_SCRIPT, async (route) => {
+          const response = await route.fetch();
+          await route.fulfill({ response, body: `${workerPrelude}\n${await response.text()}` });
+        });
+      }
       page.on('pageerror', (error) => onTrouble?.(`${options.name}: ${error.message}`));
       return new RoomDevice(browser, page, pid, options);
     } catch (error) {
@@ -98,7 +116,9 @@ export class RoomDevice {
   }
 
   async visit() {
-    await this.page.goto(`${this.options.origin}/?test-hooks`);
+    const { origin, compile = 'ahead', query = '' } = this.options;
+    const hooks = compile === 'ahead' ? 'test-hooks' : 'test-hooks=compile-as-needed';
+    await this.page.goto(`${origin}/?${hooks}&${query}`);
     await this.isSettled();
   }
 
@@ -108,11 +128,27 @@ export class RoomDevice {
       timeout: OPEN_TIMEOUT_MS,
       polling: POLL_MS,
     });
-    if (this.options.wire !== 'f32') return;
+    if (this.options.wire === 'f32') await this.chooseF32();
+  }
+
+  /** Of storage and wire; holds for rooms that are entered from then on, and through reloads. */
+  async chooseF32() {
     await this.page.evaluate(async () => {
-      const { client } = /** @type {any} */ (globalThis).shoalTest;
-      await client.changeSettings({ hubBaseUrl: '', hubToken: '', contextTokens: 256, storage: 'f32' });
+      const { preferences, device } = /** @type {any} */ (globalThis).shoalTest.app;
+      if (preferences.all.value.storage === 'f32') return; // kept by the load before this one
+      preferences.change((/** @type {object} */ before) => ({ ...before, hubBaseUrl: '', storage: 'f32' }));
+      await device.applySettings();
     });
+  }
+
+  /** What the person chose of storage: kept in the browser. @returns {Promise<'auto' | 'f32' | undefined>} */
+  async storageChosen() {
+    return this.page.evaluate(() => /** @type {any} */ (globalThis).shoalTest.app.preferences.all.value.storage);
+  }
+
+  /** @returns {Promise<import('../../worker/api.ts').DeviceReport>} */
+  async report() {
+    return this.page.evaluate(() => /** @type {any} */ (globalThis).shoalTest.app.device.report.value);
   }
 
   /** After a reload the app goes back to the room by itself. */
@@ -215,13 +251,23 @@ export class RoomDevice {
    * @param {PlaceOptions} [options]
    */
   async place(source, contextTokens, byHand, options) {
-    await this.page.evaluate(
-      ([from, context, hands]) => /** @type {any} */ (globalThis).shoalTest.app.room.place(from, context, hands),
-      /** @type {const} */ ([source, contextTokens, byHand]),
-    );
+    await this.propose(source, contextTokens, byHand);
     return this.isPlaced(
       byHand?.map(({ device }) => device),
       options,
+    );
+  }
+
+  /**
+   * As `place`, and waits for nothing.
+   * @param {ModelSource} source
+   * @param {number} contextTokens
+   * @param {readonly { device: string, layers: number }[]} [byHand]
+   */
+  async propose(source, contextTokens, byHand) {
+    await this.page.evaluate(
+      ([from, context, hands]) => /** @type {any} */ (globalThis).shoalTest.app.room.place(from, context, hands),
+      /** @type {const} */ ([source, contextTokens, byHand]),
     );
   }
 
@@ -289,11 +335,13 @@ export class RoomDevice {
         const global = /** @type {any} */ (globalThis);
         const now = () => performance.timeOrigin + performance.now();
         /** @type {any} */
-        const state = { arrivals: [], lines: [] };
+        const state = { arrivals: [], prefills: [], lines: [] };
         global.shoalAnswers ??= {};
         global.shoalAnswers[request.id] = state;
         const onEvent = (/** @type {any} */ event) => {
           if (event.kind === 'room') state.lines.push({ at: now(), line: event.line });
+          if (event.kind === 'prefill')
+            state.prefills.push({ at: now(), done: event.doneTokens, total: event.totalTokens });
           if (event.kind !== 'text') return;
           const said = event.pieces.map((/** @type {any} */ piece) => piece.text).join('');
           state.arrivals.push({ at: now(), text: said, tokens: event.tokens });
@@ -334,6 +382,16 @@ export class RoomDevice {
    */
   async answerHas(id, tokens, options) {
     return this.#answerUntil(id, `${tokens} tokens`, (state) => state.tokens >= tokens, options);
+  }
+
+  /**
+   * Waits until the first part of the prompt has gone through all devices.
+   * @param {string} id
+   * @param {AnswerOptions} [options]
+   */
+  async prefillHasBegun(id, options) {
+    const isBegun = (/** @type {AnswerState} */ { prefills }) => prefills.some(({ done }) => done > 0);
+    return this.#answerUntil(id, 'a part of its prompt', isBegun, options);
   }
 
   /**

@@ -12,6 +12,7 @@ const LAYERS = [2, 2, 1];
  * @property {number} contextTokens
  * @property {'f16' | 'f32'} wire
  * @property {boolean} driverGpu
+ * @property {'ahead' | 'as-needed'} [compile] what of the kernels; as the app does unless given
  * @property {(line: string) => void} [onTrouble]
  */
 
@@ -66,9 +67,17 @@ export class RoomOfThree {
    * @param {boolean} gpu
    */
   async #enter(name, gpu) {
-    const { chromium, origin, wire, onTrouble } = this.options;
+    const { chromium, origin, wire, compile = 'ahead', onTrouble } = this.options;
     const [host] = this.devices;
-    const device = await RoomDevice.open({ chromium, origin, name, gpu, wire, ...(onTrouble && { onTrouble }) });
+    const device = await RoomDevice.open({
+      chromium,
+      origin,
+      name,
+      gpu,
+      wire,
+      compile,
+      ...(onTrouble && { onTrouble }),
+    });
     if (host === undefined) await device.makeRoom();
     else await device.join(await host.invite());
     return device;
