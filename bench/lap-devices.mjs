@@ -1,0 +1,123 @@
+// @ts-check
+// Rooms over separate Chromium processes whose stages only wait.
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium as playwright } from '@playwright/test';
+
+const ROOM_TIMEOUT_MS = 60_000;
+const POLL_MS = 100;
+const pages = path.join(path.dirname(fileURLToPath(import.meta.url)), 'pages');
+
+/**
+ * @typedef {import('./pages/lap-worker.ts').LapBench} LapBench
+ * @typedef {ReturnType<typeof import('./lap-network.mjs').startNetwork>} Network
+ */
+
+/** Builds the page of the benchmark. @param {string} folder */
+export async function buildLapPage(folder) {
+  const { build } = await import('vite');
+  await build({
+    configFile: false,
+    logLevel: 'warn',
+    root: pages,
+    worker: { format: 'es' },
+    build: {
+      outDir: folder,
+      target: 'chrome134',
+      rolldownOptions: { input: path.join(pages, 'lap.html') },
+      emptyOutDir: true,
+    },
+  });
+}
+
+/**
+ * Chromium processes, each of which may be a device of several rooms.
+ * @param {{
+ *   chromium: { executablePath: string, args: readonly string[] },
+ *   origin: string,
+ *   network: Network,
+ *   count: number,
+ *   log: (line: string) => void,
+ * }} options
+ */
+export async function openBrowsers({ chromium, origin, network, count, log }) {
+  // on loopback alone: no packet leaves the machine
+  const args = [...chromium.args, '--allow-loopback-in-peer-connection'];
+  /** @type {import('@playwright/test').Browser[]} */
+  const browsers = [];
+  for (let i = 0; i < count; i++) {
+    browsers.push(await playwright.launch({ executablePath: chromium.executablePath, args }));
+  }
+  return {
+    /** A room with one device in each browser. @returns {Promise<LapDevice[]>} */
+    async room() {
+      const devices = [];
+      for (const [i, browser] of browsers.entries()) {
+        // without a permission for the microphone candidates have names instead of addresses
+        const context = await browser.newContext({ permissions: ['microphone'] });
+        const page = await context.newPage();
+        page.on('pageerror', (error) => log(`device ${i}: ${error.message}`));
+        await page.exposeFunction('lapWayTo', (/** @type {number} */ port) => network.wayTo(port));
+        await page.goto(`${origin}/lap.html`);
+        await page.waitForFunction('globalThis.lap');
+        devices.push(new LapDevice(page, `device ${i}`));
+      }
+      await formRoom(devices);
+      return devices;
+    },
+    async close() {
+      for (const browser of browsers) await browser.close();
+    },
+  };
+}
+
+export class LapDevice {
+  /** @param {import('@playwright/test').Page} page @param {string} name */
+  constructor(page, name) {
+    this.page = page;
+    this.name = name;
+    this.id = '';
+  }
+
+  /**
+   * @template {keyof LapBench} Name
+   * @param {Name} name
+   * @param {Parameters<LapBench[Name]>} parameters
+   * @returns {Promise<Awaited<ReturnType<LapBench[Name]>>>}
+   */
+  call(name, ...parameters) {
+    return this.page.evaluate(
+      ([what, given]) => /** @type {any} */ (globalThis).lap.worker[what](...given),
+      /** @type {const} */ ([name, parameters]),
+    );
+  }
+
+  /** @param {string} directory of the room */
+  async enter(directory) {
+    await this.page.evaluate((name) => /** @type {any} */ (globalThis).lap.enter(name), directory);
+  }
+
+  /** Is a member with so many links. @param {number} links */
+  async isLinked(links) {
+    for (const end = Date.now() + ROOM_TIMEOUT_MS; ; ) {
+      const state = await this.call('state');
+      this.id = state.device;
+      if (state.isMember && state.links.length === links) return;
+      if (Date.now() > end) throw new Error(`${this.name} is not in the room: ${JSON.stringify(state)}`);
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+}
+
+/** @param {readonly LapDevice[]} devices */
+async function formRoom(devices) {
+  const [first, ...others] = devices;
+  if (first === undefined) return;
+  const { secret, inviteKey, directory } = await first.call('make', first.name);
+  await first.enter(directory);
+  for (const device of others) {
+    await device.call('join', device.name, secret, inviteKey);
+    await device.enter(directory);
+  }
+  for (const device of devices) await device.isLinked(devices.length - 1);
+}
