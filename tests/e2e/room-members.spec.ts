@@ -1,4 +1,11 @@
 /** Who comes into a room, and who goes: each device a browser process of its own. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { roomWords } from '../../web/words/room.ts';
+import type { RoomView } from '../../worker/api.ts';
+import type { RoomDevice } from '../setup/room-device.mjs';
+import { codePicture, writeCameraFile } from './fixtures/code-picture.ts';
 import { RoomSetting } from './fixtures/room-fixture.ts';
 import { expect, test } from './fixtures/test.ts';
 
@@ -69,4 +76,74 @@ test('a room asks before a device joins; whoever is inside allows, denies, remov
     await maker.join(await ann.invite());
     await Promise.all([maker.sees(2), ann.sees(2)]);
   });
+
+  const sam = await setting.open('Sam');
+  await test.step('a device that sleeps while it is removed is told when it wakes, and comes back with a new invite', async () => {
+    await sam.join(await ann.invite());
+    await ann.sees(3);
+    const removed = await sam.id();
+    sam.freeze();
+    await ann.waitForView('without Sam’s link', isAway(removed));
+    await ann.removeDevice(removed);
+    await ann.waitForView('without Sam', ({ devices }) => devices.every(({ device }) => device !== removed));
+    sam.thaw();
+    await expect.poll(() => sam.wasRemoved()).toBe(true);
+    expect(await sam.viewIfAny()).toBeUndefined();
+    await sam.join(await ann.invite());
+    expect(await sam.id()).not.toBe(removed);
+    await Promise.all([maker, ann, sam].map((device) => device.sees(3)));
+  });
+
+  await test.step('a member that slept through the removal of another wakes to the new room key, and can invite with it', async () => {
+    const [leaves, sleeps] = [await maker.id(), await ann.id()];
+    const old = await ann.invite();
+    ann.freeze();
+    await sam.waitForView('without Ann’s link', isAway(sleeps));
+    await sam.removeDevice(leaves);
+    await sam.waitForView('with a new invite', ({ invite }) => invite !== undefined && !old.endsWith(invite));
+    await expect.poll(() => maker.wasRemoved()).toBe(true);
+    ann.thaw();
+    const { invite } = await sam.view();
+    await ann.waitForView('with the new invite', (view) => view.invite === invite);
+    expect((await ann.view()).devices.map(({ device }) => device)).not.toContain(leaves);
+    await maker.join(await ann.invite());
+    await Promise.all([maker, ann, sam].map((device) => device.sees(3)));
+  });
 });
+
+test('a code of the room is scanned in the app, by the camera and from a picture', async () => {
+  const [maker] = [await setting.open('Desk')];
+  await maker.makeRoom(false);
+  const invite = await maker.invite();
+  const scans = async (device: RoomDevice) => {
+    await device.page.evaluate(() => {
+      location.hash = '#/room';
+    });
+    await device.page.getByRole('button', { name: roomWords.scan }).click();
+  };
+
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'shoal-camera-'));
+  try {
+    const file = path.join(folder, 'camera.y4m');
+    await writeCameraFile(file, invite);
+    const phone = await setting.open('Phone', {
+      args: ['--use-fake-device-for-media-stream', `--use-file-for-fake-video-capture=${file}`],
+      permissions: ['camera'],
+    });
+    await scans(phone);
+    await phone.waitForView('in', ({ phase }) => phase === 'in');
+
+    // where the camera is refused, a picture that somebody sent does as well
+    const tablet = await setting.open('Tablet');
+    await scans(tablet);
+    await tablet.page.locator('dialog input[type=file]').setInputFiles(codePicture(invite));
+    await tablet.waitForView('in', ({ phase }) => phase === 'in');
+    await Promise.all([maker, phone, tablet].map((device) => device.sees(3)));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+function isAway(id: string) {
+  return ({ devices }: RoomView) => devices.some(({ device, presence }) => device === id && presence === 'away');
+}

@@ -1,59 +1,24 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
 import type { CDPSession, Page } from '@playwright/test';
-import { build } from 'vite';
-import { ensureBuilt } from '../../signaling/build.mjs';
-import { type RunningServer, startServer } from '../../signaling/server.ts';
+import type { RunningServer } from '../../signaling/server.ts';
 import { settingsWords } from '../../web/words/settings.ts';
 import { shellWords } from '../../web/words/shell.ts';
-import { repositoryFolder } from '../setup/cache.mjs';
+import { AppVersions } from './fixtures/app-versions.ts';
 import { KillableBrowser } from './fixtures/killable-browser.ts';
 import { expect, test } from './fixtures/test.ts';
 
 const NEXT = '99.0.0';
 
-/** Builds the app as it is, under another version. */
-async function buildNext(outDir: string): Promise<void> {
-  const before = process.env.NODE_ENV;
-  process.env.NODE_ENV = 'production';
-  try {
-    await build({
-      configFile: path.join(repositoryFolder, 'vite.config.ts'),
-      logLevel: 'error',
-      build: { outDir },
-      plugins: [
-        {
-          name: 'next-version',
-          enforce: 'pre',
-          transform(code, id) {
-            if (id !== path.join(repositoryFolder, 'package.json')) return undefined;
-            return code.replace(/"version": "[^"]+"/, `"version": "${NEXT}"`);
-          },
-        },
-      ],
-    });
-  } finally {
-    if (before === undefined) delete process.env.NODE_ENV;
-    else process.env.NODE_ENV = before;
-  }
-}
-
 test.describe('the installed app', () => {
-  let folder: string;
-  let appFolder: string;
+  let versions: AppVersions;
   let server: RunningServer;
   test.beforeEach(async () => {
-    const { app } = await ensureBuilt(repositoryFolder);
-    folder = await mkdtemp(path.join(os.tmpdir(), 'shoal-update-'));
-    appFolder = path.join(folder, 'app');
-    await cp(app, appFolder, { recursive: true });
-    server = await startServer({ port: 0, appFolder, cacheFolder: path.join(folder, 'cache') });
+    versions = await AppVersions.start([
+      { file: 'package.json', from: /"version": "[^"]+"/, to: `"version": "${NEXT}"` },
+    ]);
+    server = versions.server;
   });
-  test.afterEach(async () => {
-    await server.close();
-    await rm(folder, { recursive: true, force: true });
-  });
+  test.afterEach(() => versions.close());
 
   const open = async (page: Page) => {
     await page.goto(`${server.origin}/#/settings/app`);
@@ -74,9 +39,7 @@ test.describe('the installed app', () => {
     expect(await isControlled(page)).toBe(true);
     await expect(offer(page)).toHaveCount(0);
 
-    await buildNext(path.join(folder, 'next'));
-    await rm(appFolder, { recursive: true });
-    await cp(path.join(folder, 'next'), appFolder, { recursive: true });
+    await versions.serveNext();
     await page.reload();
     await expect(offer(page)).toBeVisible();
     await expect(version(page)).not.toContainText(NEXT);
@@ -104,7 +67,7 @@ test.describe('the installed app', () => {
   });
 
   test('can be installed, as Chromium judges it', async () => {
-    const browser = await KillableBrowser.start(path.join(folder, 'profile'));
+    const browser = await KillableBrowser.start(path.join(versions.folder, 'profile'));
     try {
       const page = await browser.context.newPage();
       await open(page);
