@@ -18,8 +18,8 @@ try {
   if (options.help) console.log(USAGE);
   else await start(options);
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
+  // a library's timers would keep the process alive once the server was opened
+  process.stderr.write(`${error instanceof Error ? error.message : error}\n`, () => process.exit(1));
 }
 
 /** @param {import('./options.mjs').StartOptions} options */

@@ -1,5 +1,5 @@
 import { randomBytes, webcrypto, X509Certificate } from 'node:crypto';
-import { isIP } from 'node:net';
+import { BlockList, isIP } from 'node:net';
 import { AsnConvert } from '@peculiar/asn1-schema';
 import {
   GeneralName,
@@ -36,6 +36,18 @@ const BACKDATED_DAYS = 1;
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const PERMITTED_DNS = ['local'];
 const PERMITTED_IPS = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', 'fc00::/7', 'fe80::/10'];
+const PERMITTED = new BlockList();
+for (const subnet of PERMITTED_IPS) {
+  const [address = '', bits] = subnet.split('/');
+  PERMITTED.addSubnet(address, Number(bits), isIP(address) === 6 ? 'ipv6' : 'ipv4');
+}
+
+/** Whether an authority can vouch for this name or address; with one other in it, no name of a certificate is trusted. */
+export function canVouchFor(name: string): boolean {
+  const version = isIP(name);
+  if (version !== 0) return PERMITTED.check(name, version === 6 ? 'ipv6' : 'ipv4');
+  return PERMITTED_DNS.some((suffix) => name === suffix || name.endsWith(`.${suffix}`));
+}
 
 /**
  * Makes an authority that can speak for names under .local and for private addresses, and for nothing else. It has two

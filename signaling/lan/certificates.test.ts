@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { connect, createServer, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createAuthority, fingerprintOf, issueLeaf, namesOf } from './authority.ts';
+import { canVouchFor, createAuthority, fingerprintOf, issueLeaf, namesOf } from './authority.ts';
 import { CertificateStore } from './certificates.ts';
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
@@ -50,6 +50,7 @@ describe('a certificate of the own authority', () => {
     expect(await verdictOf(leaf, authority.root, 'laptop.local')).toBe('trusted');
     expect(await verdictOf(leaf, authority.root, '192.168.1.5')).toBe('trusted');
     expect(await verdictOf(leaf, authority.root, 'fd00::5')).toBe('trusted');
+    expect(namesOf(leaf.chain).every(canVouchFor)).toBe(true);
     expect(await verdictOf(leaf, authority.root, 'other.local')).toBe('another name');
     const stranger = await createAuthority('Shoal on laptop', Date.now());
     expect(await verdictOf(leaf, stranger.root, 'laptop.local')).toMatch(/SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/);
@@ -61,6 +62,7 @@ describe('a certificate of the own authority', () => {
       const authority = await createAuthority('Shoal on laptop', Date.now());
       const leaf = await issueLeaf(authority, ['laptop.local', name], Date.now());
       expect(await verdictOf(leaf, authority.root, name)).toBe('permitted subtree violation');
+      expect(canVouchFor(name)).toBe(false);
     },
   );
 

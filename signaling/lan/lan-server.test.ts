@@ -215,6 +215,38 @@ describe('a server for the local network', () => {
     expect(server.lan?.().origins[1]).toContain('10.8.0.2');
   });
 
+  it.each(['192.0.2.2/24', '100.101.1.1/32'])(
+    'on %s, which its authority cannot vouch for, is trusted under its name alone, and says so',
+    async (cidr) => {
+      const address = cidr.split('/')[0] ?? '';
+      interfaces = { eth0: ipv4(cidr) };
+      const server = await start({ wantedInterface: 'eth0' });
+      const { origins = [], steps = '', warnings = [] } = server.lan?.() ?? {};
+      expect(origins).toEqual([expect.stringMatching(/^https:\/\/laptop\.local:\d+$/)]);
+      expect(warnings).toEqual([expect.stringContaining(`${address} is not a private address`)]);
+      expect(warnings[0]).toContain(`${origins[0]}/`);
+      // a client that checks the chain, the authority's limits and the name
+      expect((await ask(`${origins[0]}/signaling/server`)).status).toBe(200);
+      expect(new URL(steps).hostname).toBe(address);
+      expect((await ask(steps)).status).toBe(200);
+    },
+  );
+
+  it('does not open where neither a name nor the address can be in its certificate', async () => {
+    interfaces = { eth0: ipv4('192.0.2.2/24') };
+    const computer = {
+      hostname: 'Laptop',
+      interfaces: () => interfaces,
+      routedAddress: async () => undefined,
+      openMdns: () => {
+        throw new Error('no multicast here');
+      },
+    };
+    await expect(start({ wantedInterface: 'eth0', computer })).rejects.toThrow(
+      /192\.0\.2\.2 is not a private address.*no multicast here.*--cert/,
+    );
+  });
+
   it('tells the terminal where to go, with a code for a phone', async () => {
     const server = await start();
     const state = server.lan?.();

@@ -4,7 +4,7 @@ import { createServer as createHttpsServer, type Server as HttpsServer } from 'n
 import { type AddressInfo, isIP, type Server } from 'node:net';
 import type { NetworkInterfaceInfo } from 'node:os';
 import type { Duplex } from 'node:stream';
-import { commonNameOf, fingerprintOf, namesOf } from './authority.ts';
+import { canVouchFor, commonNameOf, fingerprintOf, namesOf } from './authority.ts';
 import type { CertificateStore } from './certificates.ts';
 import { addressesOf, chooseAddresses, explainUnused, isNeighbour, type LanAddress } from './interfaces.ts';
 import { findLocalName, type LocalName, labelOf, type OpenMdns } from './local-name.ts';
@@ -78,7 +78,8 @@ export class LanServer {
   }
 
   /**
-   * @throws Error in plain words where this computer is in no network; with code EADDRINUSE where a port is taken
+   * @throws Error in plain words where this computer is in no network, or in one where no certificate can be made for
+   * it; with code EADDRINUSE where a port is taken
    */
   static async start(options: LanOptions): Promise<LanServer> {
     const server = new LanServer(options);
@@ -155,6 +156,7 @@ export class LanServer {
     const isCertificateOld = Date.now() - this.#certificateAtMs > DAY_MS;
     if (chosen.length === 0 || (same && !isCertificateOld)) return;
     if (!same) await this.#moveName(chosen.map(({ address }) => address));
+    if (this.#hosts().length === 0) throw new Error(this.#nothingToVouchFor());
     await this.#renewCertificate();
     if (!same) await this.#listen(chosen.map(({ address }) => address));
     this.#served = stamp;
@@ -205,7 +207,8 @@ export class LanServer {
         origins: this.state.origins,
         root,
         authority: commonNameOf(root),
-        isOwnName: this.isOwnName,
+        // these pages are found by the address, also where the app is not
+        isOwnName: (hostname) => this.isOwnName(hostname) || this.#addresses.some((each) => each.address === hostname),
       })),
     );
     try {
@@ -225,15 +228,34 @@ export class LanServer {
       const names = namesOf(certificates.chain).filter((name) => !name.includes('*'));
       return [...names.filter((name) => isIP(name) === 0), ...names.filter((name) => isIP(name) === 4)];
     }
-    const addresses = this.#addresses.map(({ address }) => address);
+    const addresses = this.#addresses.map(({ address }) => address).filter(canVouchFor);
     return this.#name.kind === 'none' ? addresses : [this.#name.name, ...addresses];
   }
 
+  /** Addresses that are served and that no certificate of the own authority can be for. */
+  #unvouched(): readonly string[] {
+    if ('chain' in this.#options.certificates) return [];
+    return this.#addresses.map(({ address }) => address).filter((address) => !canVouchFor(address));
+  }
+
+  #nothingToVouchFor(): string {
+    if ('chain' in this.#options.certificates) return 'The certificate of --cert names no host that can be called.';
+    const reason = this.#name.kind === 'none' ? this.#name.reason : '';
+    return `${this.#unvouched().join(', ')} is not a private address, so Shoal cannot make a certificate for it, and there is no .local name (${reason}). Choose another network with --interface NAME, or bring a certificate of your own: --cert FILE --key FILE`;
+  }
+
   #warnings(): readonly string[] {
-    if ('chain' in this.#options.certificates || this.#name.kind !== 'none') return [];
-    return [
-      `No .local name (${this.#name.reason}), so devices use the address. When it changes, browsers forget the models that they kept.`,
-    ];
+    if ('chain' in this.#options.certificates) return [];
+    if (this.#name.kind === 'none') {
+      return [
+        `No .local name (${this.#name.reason}), so devices use the address. When it changes, browsers forget the models that they kept.`,
+      ];
+    }
+    const { name } = this.#name;
+    return this.#unvouched().map(
+      (address) =>
+        `${address} is not a private address, so the certificate is not for it: only https://${name}:${this.#port}/ works there. Where devices do not find that name, as over most VPNs, bring a certificate of your own: --cert FILE --key FILE`,
+    );
   }
 }
 
@@ -241,7 +263,9 @@ function noNetwork(wanted: string | undefined, unused: readonly string[]): strin
   const seen = unused.length === 0 ? 'It has no address but its own.' : `It has: ${unused.join(', ')}.`;
   if (wanted !== undefined)
     return `--interface ${wanted}: this computer has no such interface with an IPv4 address. ${seen}`;
-  return `This computer is in no local network. ${seen} To use one of these all the same: --interface NAME`;
+  const without = 'Without --lan it is served on this computer alone.';
+  if (unused.length === 0) return `This computer is in no local network. ${seen} ${without}`;
+  return `This computer is in no local network. ${seen} To use one of these all the same: --interface NAME. ${without}`;
 }
 
 function listenOn(server: Server, address: string, port: number): Promise<number> {

@@ -1,4 +1,6 @@
 /** The pages that a phone reads before it trusts the server's certificate, from the server as it is built. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import type { NetworkInterfaceInfo } from 'node:os';
 import os from 'node:os';
@@ -103,4 +105,19 @@ test.describe('a browser without scripts', () => {
     await expect(verdict(page)).toHaveText(`Open ${lan.origins[0]}: if no warning appears, it worked.`);
     await expect(page.getByRole('button', { name: 'Check again' })).toBeHidden();
   });
+});
+
+test('a start that cannot serve the network says why and ends', async () => {
+  const started = spawn(
+    process.execPath,
+    [path.join(repositoryFolder, 'signaling/start.mjs'), '--lan', '--interface', 'none0', '--port', '0'],
+    { env: { ...process.env, SHOAL_CONFIG: folder } },
+  );
+  let errors = '';
+  started.stderr.on('data', (data: Buffer) => {
+    errors += data.toString();
+  });
+  const [code] = await once(started, 'close');
+  expect(code).toBe(1);
+  expect(errors).toContain('--interface none0: this computer has no such interface');
 });
