@@ -27,6 +27,7 @@ export interface Constants {
   readonly lossMs: readonly [number, number];
   readonly connectMs: readonly [number, number];
   readonly connectFailsMs: number;
+  /** What a device takes for a step through all layers; a stage takes its share. */
   readonly stepMs: readonly [number, number];
   readonly rowMs: number;
   /** Of all sessions together. */
@@ -70,7 +71,7 @@ export function constantsFor(devices: number, hours: number, seed: number): Cons
     devices,
     hours,
     faultEverySeconds: 60,
-    faults: { death: 0.27, reload: 0.48, sleep: 0.08, stall: 0.06, partition: 0.06, 'one-way': 0.03, gpu: 0.02 },
+    faults: { death: 0.27, reload: 0.5, sleep: 0.08, stall: 0.06, partition: 0.05, 'one-way': 0.02, gpu: 0.02 },
     outageSeconds: [5, 120],
     stallSeconds: [5, 20],
     reloadSeconds: [5, 10],
@@ -85,7 +86,7 @@ export function constantsFor(devices: number, hours: number, seed: number): Cons
     lossMs: [50, 250],
     connectMs: [200, 900],
     connectFailsMs: 3000,
-    stepMs: [30, 55],
+    stepMs: [50, 75],
     rowMs: 0.12,
     rowsAStep: 512,
     storeMs: [2, 8],

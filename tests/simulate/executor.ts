@@ -69,7 +69,8 @@ export class Executor {
     }
     this.#queue = later;
     this.#isBusy = true;
-    return { results, takesMs: this.#stepMs + rows * this.#constants.rowMs };
+    const share = (stage.last - stage.first) / this.#constants.layers;
+    return { results, takesMs: this.#stepMs * share + rows * this.#constants.rowMs };
   }
 
   done(): void {

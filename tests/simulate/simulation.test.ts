@@ -76,12 +76,12 @@ test('a stage that does not look at attempt and epoch is found', () => {
 
 test('a replay that is off by one is found', () => {
   const changes = { ...PIPELINE, faultEverySeconds: 60 };
-  expect(isClean(simulate(4, 0.1, changes))).toBe(true);
+  expect(isClean(simulate(4, 0.3, changes))).toBe(true);
   const { take } = Retention.prototype;
   vi.spyOn(Retention.prototype, 'take').mockImplementation(function (this: Retention<unknown>, first, most) {
     return take.call(this, first + 1, most) ?? take.call(this, first, most);
   });
-  expect(isClean(simulate(4, 0.1, changes))).toBe(false);
+  expect(isClean(simulate(4, 0.3, changes))).toBe(false);
 });
 
 test('a slot whose memory is given to another session too early is found', () => {

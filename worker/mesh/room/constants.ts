@@ -38,7 +38,7 @@ export const RANK_MS = 300;
 /** Who has just come waits so long for a link before it proposes on its own. */
 export const ARRIVE_MS = 2000;
 /** An answer that waits longer has a second placement loaded, on other devices. */
-export const DOUBT_MS = 8000;
+export const DOUBT_MS = 4000;
 /** A device that is named in a placement says so long after that it loads, or is passed over. */
 export const TAKE_UP_MS = 5000;
 /** Weights that only lower placements name, and that nobody uses, make a repair quick: they stay so long. */

@@ -134,7 +134,8 @@ export class Holdings<P> {
   /** A load that nobody waits for any more is worth its end once half of it is here. */
   #isOver(held: Held, nowMs: number): boolean {
     if (held.phase === 'loading') return held.doneBytes * 2 < held.totalBytes;
-    return held.phase === 'failed' || nowMs - held.usedMs >= KEEP_WEIGHTS_MS;
+    // a failure is remembered until it is tried again, or who hopes for the stage would hope anew at once
+    return held.phase === 'ready' && nowMs - held.usedMs >= KEEP_WEIGHTS_MS;
   }
 
   /** This device's stages in all placements that live drivers use or wait for, and in the highest of each model. */
@@ -151,6 +152,8 @@ export class Holdings<P> {
     for (const live of this.#records.live()) {
       for (const { placement } of this.#records.of(live)?.driving ?? []) add(placement, true);
     }
+    // many sessions are on one placement
+    let before: PlacementId | undefined;
     for (const model of this.#book.models()) {
       const highest = this.#book.highest(model);
       if (highest !== undefined) add(highest.placement.id, false);

@@ -366,7 +366,10 @@ export class RoomNode<P> {
   #learnPlacement(from: DeviceId | undefined, placement: Placement): void {
     if (!this.book.add(placement, this.#clock.nowMs)) return;
     this.gossip.spread(placement, from);
-    this.holdings.look(this.#options.device);
+    // what it means for stages that it does not name is seen to at the next tick
+    if (placement.stages.some(({ device }) => device === this.#options.device)) {
+      this.holdings.look(this.#options.device);
+    }
   }
 
   /** @param above models whose placements it is to be higher than: what a person lays last, answers */
