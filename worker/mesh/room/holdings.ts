@@ -154,6 +154,12 @@ export class Holdings<P> {
     }
     // many sessions are on one placement
     let before: PlacementId | undefined;
+    for (const live of this.#records.live()) {
+      for (const { placement } of this.#records.of(live)?.driving ?? []) {
+        if (before === undefined || !isSamePlacement(placement, before)) add(placement, true);
+        before = placement;
+      }
+    }
     for (const model of this.#book.models()) {
       const highest = this.#book.highest(model);
       if (highest !== undefined) add(highest.placement.id, false);
