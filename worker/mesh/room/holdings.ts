@@ -149,9 +149,6 @@ export class Holdings<P> {
         if (!wanted.some((other) => isSameStage(other.stage, stage))) wanted.push({ stage, placement: id, isDriven });
       }
     };
-    for (const live of this.#records.live()) {
-      for (const { placement } of this.#records.of(live)?.driving ?? []) add(placement, true);
-    }
     // many sessions are on one placement
     let before: PlacementId | undefined;
     for (const live of this.#records.live()) {
