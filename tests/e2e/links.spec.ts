@@ -190,6 +190,35 @@ test('two that call one another at once end with one link, and a goodbye ends it
   await expect.poll(async () => (await two.state()).view.connections).toEqual([]);
 });
 
+test('callers that prove nothing do not keep out one that can', async ({ open, server }) => {
+  const [one, two, rogue] = [await open(), await open(), await open()];
+  await one.call((links) => links.worker.callNobody());
+  const invite = await one.make();
+  await expect.poll(async () => (await one.state()).view.signaling).toBe('connected');
+  const { address } = (await one.state()).view;
+  await rogue.page.evaluate(
+    async ([origin, dst]) => {
+      const connection = new RTCPeerConnection();
+      connection.createDataChannel('control');
+      const sdp = await connection.createOffer();
+      for (let i = 0; i < 8; i++) {
+        const socket = new WebSocket(
+          `${origin.replace('http', 'ws')}/signaling/peerjs?key=peerjs&id=rogue${i}&token=t`,
+        );
+        await new Promise((resolve) => {
+          socket.onopen = resolve;
+        });
+        const payload = { sdp, type: 'data', connectionId: `c${i}`, serialization: 'raw' };
+        socket.send(JSON.stringify({ type: 'OFFER', payload, dst }));
+      }
+    },
+    [server.origin, address] as const,
+  );
+  await expect.poll(async () => (await one.state()).view.connections).toHaveLength(8);
+  await two.join(invite);
+  await two.isLinked();
+});
+
 test('on another network the connection looks for another way, and the link stays', async ({ open }) => {
   const [one, two] = [await open(), await open()];
   await two.join(await one.make());

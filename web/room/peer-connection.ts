@@ -4,6 +4,8 @@ import type { ToWorker } from '../../worker/mesh/link/window-messages.ts';
 export const CONTROL_CHANNEL_ID = 0;
 export const DATA_CHANNEL_ID = 1;
 const CONNECT_TIMEOUT_MS = 15_000;
+/** From then until the worker says that the other side is proved: its own 5 s for that, and what lies around them. */
+const PROVE_TIMEOUT_MS = 8000;
 /** ICE says `disconnected` for a lost packet, too. */
 const RESTART_AFTER_MS = 1500;
 const GIVE_UP_AFTER_MS = 20_000;
@@ -15,7 +17,7 @@ export interface ConnectionSurroundings {
   /** Gives the channels to the worker; resolves when it listens. */
   handOver(connection: PeerConnection, control: RTCDataChannel, data: RTCDataChannel): Promise<void>;
   tell(message: ToWorker): void;
-  /** Once; without a stage where it had been connected, or was ended by `end()`. */
+  /** Once; without a stage where it had been proved, or was ended by `end()`. */
   ended(connection: PeerConnection, stage: 'signaling' | 'candidates' | undefined): void;
 }
 
@@ -49,6 +51,7 @@ export class PeerConnection {
   readonly #early: RTCIceCandidateInit[] = [];
   #taken: Promise<void> = Promise.resolve();
   #connected = false;
+  #isProved = false;
   #answered = false;
   #described = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -112,6 +115,13 @@ export class PeerConnection {
     });
   }
 
+  /** The worker knows who is there: the connection may stay. */
+  proved(): void {
+    this.#isProved = true;
+    clearTimeout(this.#timer);
+    this.#changed();
+  }
+
   end(stage?: 'signaling' | 'candidates'): void {
     const connection = this.peerConnection;
     if (!connection) return;
@@ -134,8 +144,8 @@ export class PeerConnection {
     connection.onicecandidate = ({ candidate }) => {
       if (candidate?.candidate) this.#send('CANDIDATE', { candidate: candidate.toJSON() });
     };
-    connection.onconnectionstatechange = () => this.#changed(connection);
-    this.#timer = setTimeout(() => this.end(this.#answered ? 'candidates' : 'signaling'), CONNECT_TIMEOUT_MS);
+    connection.onconnectionstatechange = () => this.#changed();
+    this.#endAfter(CONNECT_TIMEOUT_MS);
     this.#enqueue(async () => {
       if (offer) await this.#takeDescription(offer);
       else {
@@ -180,22 +190,29 @@ export class PeerConnection {
     else await connection.addIceCandidate(candidate).catch(() => {});
   }
 
-  #changed(connection: RTCPeerConnection): void {
-    switch (connection.connectionState) {
+  #changed(): void {
+    const state = this.peerConnection?.connectionState;
+    switch (state) {
       case 'connected':
+        if (this.#isProved) clearTimeout(this.#timer);
+        else if (!this.#connected) this.#endAfter(PROVE_TIMEOUT_MS);
         this.#connected = true;
-        clearTimeout(this.#timer);
         return;
       case 'disconnected':
       case 'failed':
-        // not yet connected: more candidates may come until its time is up
-        if (this.#connected) this.#recover(connection.connectionState === 'failed' ? 0 : RESTART_AFTER_MS);
+        // not yet proved: more candidates may come until its time is up
+        if (this.#isProved) this.#recover(state === 'failed' ? 0 : RESTART_AFTER_MS);
         return;
       case 'closed':
         this.end();
         return;
       default:
     }
+  }
+
+  #endAfter(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.end(this.#answered ? 'candidates' : 'signaling'), ms);
   }
 
   #recover(afterMs: number): void {

@@ -44,6 +44,8 @@ interface Entry {
   readonly connection: PeerConnection;
   readonly channels: 'transferred' | 'relayed';
   device?: DeviceId;
+  /** The worker has given it up: what it said last still goes out. */
+  closing?: true;
 }
 
 /**
@@ -153,14 +155,17 @@ export class RoomConnections {
         const entry = this.#entries.get(message.connection);
         if (!entry) return;
         entry.device = message.device;
+        entry.connection.proved();
         this.#backoffs.delete(entry.connection.peer);
         this.#options.changed?.();
         return;
       }
       case 'close': {
-        const { connection } = this.#entries.get(message.connection) ?? {};
-        if (!connection) return;
+        const entry = this.#entries.get(message.connection);
+        if (!entry) return;
+        const { connection } = entry;
         const { failure } = message;
+        entry.closing = true;
         if (failure && failure.reason !== 'closed') {
           this.#backOff(connection.peer);
           this.#options.failed?.(proofFailure(connection.peer, failure));
@@ -187,7 +192,7 @@ export class RoomConnections {
     let soonestMs = Number.POSITIVE_INFINITY;
     for (const address of this.#wanted) {
       const { until = 0 } = this.#backoffs.get(address) ?? {};
-      if (this.#connecting('called') >= CALLS_AT_ONCE) return; // each that ends comes back here
+      if (this.#unproved('called').length >= CALLS_AT_ONCE) return; // each that ends comes back here
       if (until > now) {
         soonestMs = Math.min(soonestMs, until - now);
         continue;
@@ -221,7 +226,10 @@ export class RoomConnections {
     } as unknown as ConnectionClass;
   }
 
-  /** Where both call at once, the call of the lower address is the one that stays, on both sides. */
+  /**
+   * Where both call at once, the call of the lower address is the one that stays, on both sides. Where many are unproved,
+   * the oldest that called here gives way, so that nobody keeps others out by proving nothing.
+   */
   #accepts(address: string, ownAddress: string): boolean {
     if (address === ownAddress || this.#over.signal.aborted) return false;
     const own = this.#entryAt(address);
@@ -229,7 +237,11 @@ export class RoomConnections {
       if (ownAddress < address) return false;
       own.connection.end();
     }
-    return this.#connecting() < MAX_CONNECTING;
+    const unproved = this.#unproved();
+    if (unproved.length < MAX_CONNECTING) return true;
+    const oldest = unproved.find(({ side }) => side === 'answered');
+    oldest?.end();
+    return oldest !== undefined;
   }
 
   #handOver(
@@ -276,9 +288,12 @@ export class RoomConnections {
     return [...this.#entries.values()].find(({ connection }) => connection.peer === address);
   }
 
-  #connecting(side?: 'called' | 'answered'): number {
-    const unproved = [...this.#entries.values()].filter(({ device }) => device === undefined);
-    return unproved.filter(({ connection }) => side === undefined || connection.side === side).length;
+  /** Connections of which the worker has not said yet whether they become links, the oldest first. */
+  #unproved(side?: 'called' | 'answered'): readonly PeerConnection[] {
+    return [...this.#entries.values()]
+      .filter(({ device, closing }) => device === undefined && !closing)
+      .map(({ connection }) => connection)
+      .filter((connection) => side === undefined || connection.side === side);
   }
 
   /** After sleep or another network: ways may have changed, and so may who is there. */

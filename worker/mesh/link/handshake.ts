@@ -5,6 +5,8 @@ import type { ProofFailure } from './window-messages.ts';
 
 /** From the opening of a channel; the prover counts its own 5 s from its start. */
 export const PROOF_TIMEOUT_MS = 5000;
+/** From the making of a connection to the opening of a channel: as long as the window gives ICE to find a way. */
+export const OPENING_TIMEOUT_MS = 15_000;
 export const MAX_PROOF_BYTES = 1024;
 /** What the other side may say while its last message is looked at: two control messages and some frames. */
 const MAX_WAITING_BYTES = 160 * 1024;
@@ -37,6 +39,7 @@ export class Handshake {
   #waitingBytes = 0;
   #context: ProofContext | undefined;
   #prover: LinkProver | undefined;
+  readonly #madeAtMs: number;
   #openedAtMs: number | undefined;
   #started = false;
   #working = false;
@@ -45,13 +48,9 @@ export class Handshake {
   constructor(channels: LinkChannels, events: HandshakeEvents) {
     this.#channels = channels;
     this.#events = events;
+    this.#madeAtMs = events.now();
     this.#listen(channels.control, this.#control);
     this.#listen(channels.data, this.#data);
-  }
-
-  /** Whether the other side can be heard, and so has to be proved. */
-  get opened(): boolean {
-    return this.#openedAtMs !== undefined;
   }
 
   /** The window knows both descriptions. */
@@ -62,9 +61,10 @@ export class Handshake {
 
   /** To be called often, and when the roster changed. */
   tick(nowMs: number): void {
-    if (this.#openedAtMs !== undefined && nowMs - this.#openedAtMs > PROOF_TIMEOUT_MS && !this.#started)
-      this.fail({ reason: 'timeout', by: 'us' });
-    if (this.#started)
+    const untilMs =
+      this.#openedAtMs === undefined ? this.#madeAtMs + OPENING_TIMEOUT_MS : this.#openedAtMs + PROOF_TIMEOUT_MS;
+    if (!this.#started && nowMs > untilMs) this.fail({ reason: 'timeout', by: 'us' });
+    else if (this.#started)
       void this.#prover?.tick(nowMs).then(
         (step) => this.#take(step),
         () => this.fail({ reason: 'malformed', by: 'us' }),

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
 import { controlCodec } from '../wire/control.ts';
 import type { Frame } from '../wire/frame.ts';
-import { MAX_PROOF_BYTES } from './handshake.ts';
+import { MAX_PROOF_BYTES, OPENING_TIMEOUT_MS } from './handshake.ts';
 import type { CloseReason, Link } from './link.ts';
 import { holds, Links, type LinksOptions, MAX_UNPROVED, TICK_MS } from './links.ts';
 import { channelPair, namingProver, settle, type TestChannel } from './test-channels.ts';
@@ -219,18 +219,34 @@ describe('links', () => {
     expect(ann.posted).toContainEqual({ kind: 'close', connection: 1, failure: { reason: 'timeout', by: 'us' } });
   });
 
-  test('eight connections may be unproved, the ninth is refused', async () => {
+  test('a channel that never opens is given up, however long the other side keeps the connection', async () => {
     const clock = { ms: 0 };
     const ann = makeDevice('ann', clock);
-    const pairs = Array.from({ length: MAX_UNPROVED + 1 }, (_, i) => connect(makeDevice(`peer${i}`, clock), ann, i));
-    for (const { two } of pairs) two.begin();
-    const failure = { reason: 'busy', by: 'us' };
+    const { two } = connect(makeDevice('stranger', clock), ann);
+    two.begin();
+    two.describe();
+    const ended = () => ann.posted.filter(({ kind }) => kind === 'close');
+    for (; clock.ms <= OPENING_TIMEOUT_MS; clock.ms += TICK_MS) ann.links.tick();
+    expect(ended()).toEqual([]);
+    clock.ms += TICK_MS;
+    ann.links.tick();
+    expect(ended()).toEqual([{ kind: 'close', connection: 1, failure: { reason: 'timeout', by: 'us' } }]);
+    expect(two.control.readyState).toBe('closed');
+  });
+
+  test('eight connections may be unproved; for a ninth the oldest that called here gives way', async () => {
+    const clock = { ms: 0 };
+    const ann = makeDevice('ann', clock);
+    const own = connect(ann, makeDevice('called', clock), 50);
+    own.one.begin();
+    for (let i = 0; i < MAX_UNPROVED - 1; i++) connect(makeDevice(`silent${i}`, clock), ann, i).two.begin();
+    expect(ann.posted.filter(({ kind }) => kind === 'close')).toEqual([]);
+    await connected(makeDevice('honest', clock), ann, 99);
     expect(ann.posted.filter(({ kind }) => kind === 'close')).toEqual([
-      { kind: 'close', connection: MAX_UNPROVED, failure },
+      { kind: 'close', connection: 0, failure: { reason: 'busy', by: 'us' } },
     ]);
-    ann.links.receive({ kind: 'ended', connection: 0 });
-    connect(makeDevice('late', clock), ann, 99).two.begin();
-    expect(ann.posted.at(-1)).toEqual({ kind: 'taken', connection: 99 });
+    expect(ann.links.to('honest')).toBeDefined();
+    expect(own.one.control.readyState).toBe('connecting');
   });
 
   test('beats go out every 250 ms where nothing else does, and tell the round trip', async () => {

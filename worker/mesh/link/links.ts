@@ -154,10 +154,16 @@ export class Links<Message> {
         this.#options.failed?.(from.address, failure);
       },
     });
-    const full = this.#unproved.size >= MAX_UNPROVED;
+    if (this.#unproved.size >= MAX_UNPROVED) this.#giveWay();
     this.#unproved.set(connection, { from, channels, handshake });
-    if (full) handshake.fail({ reason: 'busy', by: 'us' });
-    else this.#options.post({ kind: 'taken', connection });
+    this.#options.post({ kind: 'taken', connection });
+  }
+
+  /** The oldest that called here and is not proved ends, so that nobody keeps others out by proving nothing. */
+  #giveWay(): void {
+    const unproved = [...this.#unproved.values()];
+    const oldest = unproved.find(({ from }) => from.side === 'answered') ?? unproved[0];
+    oldest?.handshake.fail({ reason: 'busy', by: 'us' });
   }
 
   #describe({ connection, ownDescription, description, maxMessageBytes }: Described): void {

@@ -56,7 +56,7 @@ export type ToWindow =
 
 /** Why a connection never became a link: what the proof says, or what came of it without one. */
 export interface ProofFailure {
-  /** `busy`: 8 others are unproved; `closed`: it went away; `malformed`: what came was no proof. */
+  /** `busy`: it gave way, as 8 others were unproved; `closed`: it went away; `malformed`: what came was no proof. */
   readonly reason: RefusalReason | 'busy' | 'closed' | 'malformed';
   readonly by: 'us' | 'peer';
   /** With `version`: which side needs the newer app. */

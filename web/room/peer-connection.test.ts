@@ -1,0 +1,96 @@
+import type { Peer } from 'peerjs';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { PeerConnection } from './peer-connection.ts';
+
+/** A browser's connection, as far as it is used here. */
+class TestConnection {
+  connectionState: RTCPeerConnectionState = 'new';
+  signalingState = 'stable';
+  localDescription = { type: 'offer', sdp: 'a=fingerprint:sha-256 AA\r\n' };
+  remoteDescription: RTCSessionDescriptionInit | undefined;
+  sctp = { maxMessageSize: 262_144 };
+  onconnectionstatechange: (() => void) | null = null;
+  createDataChannel = () => ({});
+  setLocalDescription = async () => {};
+  setRemoteDescription = async (description: RTCSessionDescriptionInit) => {
+    this.remoteDescription = description;
+  };
+  restartIce = vi.fn();
+  close(): void {
+    this.connectionState = 'closed';
+  }
+  become(state: RTCPeerConnectionState): void {
+    this.connectionState = state;
+    this.onconnectionstatechange?.();
+  }
+}
+
+async function call() {
+  const ended: (string | undefined)[] = [];
+  const provider = { socket: { send: () => {} }, _removeConnection: () => {} } as unknown as Peer;
+  const connection = new PeerConnection(
+    'other',
+    provider,
+    {
+      ownAddress: 'own',
+      configuration: () => ({}),
+      handOver: async () => {},
+      tell: () => {},
+      ended: (_, stage) => ended.push(stage),
+    },
+    1,
+    { connectionId: 'c' },
+  );
+  const native = connection.peerConnection as unknown as TestConnection;
+  await vi.advanceTimersByTimeAsync(0);
+  await connection.handleMessage({ payload: { sdp: { type: 'answer', sdp: 'a=fingerprint:sha-256 BB\r\n' } } });
+  await vi.advanceTimersByTimeAsync(0);
+  return { connection, native, ended };
+}
+
+describe('a connection', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+    vi.stubGlobal('RTCPeerConnection', TestConnection);
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+  });
+
+  test('that comes up and is never proved ends', async () => {
+    const { native, ended } = await call();
+    native.become('connected');
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(ended).toEqual(['candidates']);
+    expect(native.connectionState).toBe('closed');
+  });
+
+  test('that breaks off and comes up again gets no more time for that', async () => {
+    const { native, ended } = await call();
+    for (let second = 0; second < 60; second += 4) {
+      native.become('connected');
+      await vi.advanceTimersByTimeAsync(2000);
+      native.become('disconnected');
+      await vi.advanceTimersByTimeAsync(2000);
+    }
+    expect(ended).toEqual(['candidates']);
+  });
+
+  test('that was proved stays, and looks for another way when it breaks off', async () => {
+    const { connection, native, ended } = await call();
+    native.become('connected');
+    connection.proved();
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(ended).toEqual([]);
+    native.become('disconnected');
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(native.restartIce).toHaveBeenCalledOnce();
+    native.become('connected');
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(ended).toEqual([]);
+    native.become('failed');
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(ended).toEqual([undefined]);
+  });
+});
