@@ -39,7 +39,7 @@ export class Drive<P> {
   /** Not before; awake ms. A stage had no free slot. */
   retryMs = 0;
   /** What was last said to the person. */
-  told: Status['kind'] | undefined;
+  told: string | undefined;
   /** Since when no sound placement is known that could serve; undefined: there is one. */
   unservedSinceMs: number | undefined;
   /** Of the room when it was last looked at. */
@@ -60,6 +60,8 @@ export class Drive<P> {
   #lapMs = FIRST_LAP_MS;
   #sinceMs = 0;
   #isDecoding = false;
+  /** How much of the conversation the attempt has read. */
+  #read = 0;
   // the disk
   #ticket = 0;
   #storedTo: number;
@@ -159,8 +161,9 @@ export class Drive<P> {
 
   tell(status: Status): void {
     // what lasts is said once
-    if (this.told === status.kind && status.kind !== 'moved') return;
-    this.told = status.kind;
+    const said = status.kind === 'waiting' ? `waiting: ${status.reason}` : status.kind;
+    if (this.told === said && status.kind !== 'moved') return;
+    this.told = said;
     this.#post.emit({ kind: 'status', session: this.session, status });
   }
 
@@ -242,6 +245,7 @@ export class Drive<P> {
     this.phase = 'running';
     this.#sinceMs = this.#post.nowMs;
     this.#isDecoding = false;
+    this.#tellRead(Math.min(...begins));
     for (let i = last; i >= 0; i--) {
       const { device, slot } = addresses[i] as (typeof addresses)[number];
       const next = addresses[i + 1];
@@ -287,8 +291,8 @@ export class Drive<P> {
     const { nowMs } = this.#post;
     if (frame.kind === 'progress') {
       this.#sinceMs = nowMs;
-      const { session } = this;
-      this.#post.emit({ kind: 'prefill', session, done: frame.first, total: this.#tokens.length });
+      // each stage tells how far it is: those behind the foremost are no news
+      if (frame.first > this.#read) this.#tellRead(frame.first);
     }
     if (frame.kind !== 'tokens' || frame.first < this.#tokens.length) return;
     // a token is missing: it went down with a link
@@ -304,6 +308,11 @@ export class Drive<P> {
     this.#servedBy = this.known?.placement.stages;
     this.#left.clear();
     this.#take(frame);
+  }
+
+  #tellRead(done: number): void {
+    this.#read = done;
+    this.#post.emit({ kind: 'prefill', session: this.session, done, total: this.#tokens.length });
   }
 
   #take({ first, tokens, extra }: Extract<Frame<P>, { kind: 'tokens' }>): void {
