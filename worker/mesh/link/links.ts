@@ -28,8 +28,8 @@ export interface LinksOptions<Message> {
   unreachable?(address: string): void;
   /** Whom of those that the directory lists and that are not connected to call; by default all. */
   choose?(addresses: readonly string[]): readonly string[];
-  /** The device looked away for so long. Called before anything is sent again. */
-  gap?(milliseconds: number): void;
+  /** With each tick, before it sends anything: after a sleep what there is to say of that goes before any beat. */
+  tick?(): void;
   address?(address: string): void;
   visibility?(hidden: boolean): void;
   wakeLock?(held: boolean): void;
@@ -125,10 +125,8 @@ export class Links<Message> {
     const now = this.#options.now();
     const gapMs = now - (this.#lastTickMs ?? now);
     this.#lastTickMs = now;
-    if (gapMs > GAP_MS) {
-      this.#options.gap?.(gapMs);
-      this.#options.post({ kind: 'restart' });
-    }
+    this.#options.tick?.();
+    if (gapMs > GAP_MS) this.#options.post({ kind: 'restart' });
     for (const { handshake } of this.#unproved.values()) handshake.tick(now);
     if (!this.quiet) for (const link of this.#links.values()) link.tick(now, TICK_MS);
   }

@@ -12,6 +12,8 @@ import {
   Verifier,
 } from '../../mesh/identity/index.ts';
 import {
+  CallOrder,
+  TICK_MS as LINK_TICK_MS,
   type Link,
   type LinkHandlers,
   Links,
@@ -69,7 +71,8 @@ export class Room {
   readonly #welcomes = new Map<DeviceId, RosterPart[]>();
   readonly #verifier: Verifier;
   #address = '';
-  #timer: ReturnType<typeof setInterval> | undefined;
+  #tickMs = Number.NEGATIVE_INFINITY;
+  readonly #listed: CallOrder;
   #membersTickMs = 0;
   #asking = false;
   #refused: RoomRefusal | undefined;
@@ -86,6 +89,7 @@ export class Room {
   constructor(parts: RoomParts, start: Joined | { readonly inviteKey: string }) {
     this.#parts = parts;
     this.#verifier = new Verifier(parts.names.id);
+    this.#listed = new CallOrder(parts.random);
     this.links = new Links<WireMessage>({
       now: parts.now,
       post: parts.post,
@@ -93,8 +97,15 @@ export class Room {
       createProver: (context) => this.#prover(context),
       opened: (link) => this.#opened(link),
       failed: (address, failure) => this.#failed(address, failure),
-      unreachable: (address) => this.#host?.unreachable(address),
-      choose: (addresses) => this.#choose(addresses),
+      unreachable: (address) => {
+        this.#host?.unreachable(address);
+        this.#callNext();
+      },
+      choose: (addresses) => {
+        this.#listed.list(addresses);
+        return this.#choose();
+      },
+      tick: () => this.#tick(),
       address: (address) => {
         this.#address = address;
         this.#presence();
@@ -108,7 +119,6 @@ export class Room {
     });
     if ('inviteKey' in start) this.#inviteKey = start.inviteKey;
     else this.#enter(start);
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
   /** Undefined until it is a member. */
@@ -138,7 +148,6 @@ export class Room {
     if (this.#closed) return;
     this.#closed = true;
     this.#over.abort();
-    clearInterval(this.#timer);
     this.#host?.feed({ kind: 'leave' });
     this.#host?.close();
     this.links.close();
@@ -316,6 +325,7 @@ export class Room {
 
   #failed(address: string, { reason, by }: ProofFailure): void {
     this.#host?.unreachable(address);
+    this.#callNext();
     if (this.#members !== undefined) {
       // a member signed that; one alone among others may be wrong
       if (reason === 'removed' && by === 'peer' && this.links.open.length === 0) this.#parts.onRemoved();
@@ -327,10 +337,16 @@ export class Room {
   }
 
   /** Whom of the listed to call: few links are enough above a full mesh, where gossip says whom else. */
-  #choose(addresses: readonly string[]): readonly string[] {
+  #choose(): readonly string[] {
     if (this.#isTurnedAway) return [];
-    if (this.#members === undefined) return addresses.slice(0, CALLS_OF_A_NEWCOMER);
-    return addresses.slice(0, Math.max(0, FULL_MESH_DEVICES - this.links.open.length));
+    const open = this.links.open.length;
+    return this.#listed.next(this.#members === undefined ? CALLS_OF_A_NEWCOMER : FULL_MESH_DEVICES - open);
+  }
+
+  /** A newcomer whose call came to nothing goes on with the next, and does not wait to be told again who is there. */
+  #callNext(): void {
+    if (this.#members === undefined && !this.#isTurnedAway && this.links.open.length === 0)
+      this.links.call(this.#listed.next(1));
   }
 
   /** Phones and tablets stop a hidden page within seconds: it says goodbye while it can. A computer only slows it. */
@@ -349,8 +365,11 @@ export class Room {
   }
 
   #tick(): void {
-    this.#host?.feed({ kind: 'tick' });
     const now = this.#parts.now();
+    // the links' ticks come more often than the room's, so half of one early is not early
+    if (this.#closed || now - this.#tickMs < TICK_MS - LINK_TICK_MS / 2) return;
+    this.#tickMs = now;
+    this.#host?.feed({ kind: 'tick' });
     if (now - this.#membersTickMs < MEMBERS_TICK_MS) return;
     this.#membersTickMs = now;
     this.#members?.tick();
