@@ -50,6 +50,18 @@ test('a device that stands still for ten seconds and wakes changes nothing in th
   expect((await driver.finished('awake')).text).toBe(whole);
 });
 
+test('a device that loses its GPU in the middle of an answer loads its layers again, or another does', async ({
+  story,
+  room,
+}) => {
+  const { driver, stages } = room;
+  await driver.ask('lost', PROMPT, { maxTokens: MAX_TOKENS });
+  await driver.answerHas('lost', TOKENS_BEFORE);
+  await stages[1]?.destroyDevice();
+  expect((await driver.finished('lost')).text).toBe(story.whole);
+  await driver.sees(4);
+});
+
 test('the server that introduced the devices may stop and come back while they answer', async ({ story, room }) => {
   const { driver } = room;
   const { whole } = story;

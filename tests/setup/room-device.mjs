@@ -427,6 +427,11 @@ export class RoomDevice {
     return state;
   }
 
+  /** Its GPU goes away, as by a driver's crash. */
+  async destroyDevice() {
+    await this.page.evaluate(() => /** @type {any} */ (globalThis).shoalTest.destroyDevice());
+  }
+
   /**
    * @param {string} id
    * @param {string} what

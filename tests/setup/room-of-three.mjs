@@ -37,10 +37,12 @@ export class RoomOfThree {
   async complete() {
     const { source, contextTokens, driverGpu } = this.options;
     if (this.ownDriver === undefined || this.ownDriver.isGone) this.ownDriver = await this.#enter('driver', driverGpu);
-    for (const i of LAYERS.keys()) {
-      const known = this.stages[i];
-      if (known === undefined || known.isGone) this.stages[i] = await this.#enter(`device ${++this.opened}`, true);
-    }
+    const isMissing = (/** @type {number} */ i) => this.stages[i] === undefined || this.stages[i]?.isGone === true;
+    await Promise.all(
+      [...LAYERS.keys()].filter(isMissing).map(async (i) => {
+        this.stages[i] = await this.#enter(`device ${++this.opened}`, true);
+      }),
+    );
     for (const device of this.devices) await device.sees(this.devices.length);
     const byHand = [];
     for (const [i, layers] of LAYERS.entries()) {
