@@ -109,6 +109,8 @@ export class SimDevice {
   }
 
   #newId(): string {
-    return `d${this.index}g${this.#generation++}-${this.#random.hex(14)}`;
+    const id = `d${this.index}g${this.#generation++}-${this.#random.hex(14)}`;
+    // as a key it is kept once only, and two of them are compared as numbers are
+    return Object.keys({ [id]: 0 })[0] as string;
   }
 }

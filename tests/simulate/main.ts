@@ -13,10 +13,12 @@ export function main(args: readonly string[]): number {
   const devices = number('devices', 6);
   const constants = { ...constantsFor(devices, number('hours', 1), number('seed', 1)), ...changes(args) };
   const began = performance.now();
+  const cpuBegan = process.cpuUsage();
   const trace = args.includes('--trace') ? (line: string) => console.log(line) : undefined;
   const simulation = new Simulation(constants, undefined, trace);
   const tally = simulation.run();
-  const result = report(simulation, tally, (performance.now() - began) / 1000);
+  const { user, system } = process.cpuUsage(cpuBegan);
+  const result = report(simulation, tally, (performance.now() - began) / 1000, (user + system) / 1e6);
   console.log(args.includes('--json') ? JSON.stringify(result) : JSON.stringify(result, undefined, 2));
   return tally.answersLost + tally.wrongTokens + tally.stuck > 0 ? 1 : 0;
 }

@@ -2,7 +2,7 @@ import type { Simulation } from './simulation.ts';
 import type { Tally } from './tally.ts';
 
 /** What the command prints. */
-export function report(simulation: Simulation, tally: Tally, realSeconds: number) {
+export function report(simulation: Simulation, tally: Tally, realSeconds: number, cpuSeconds: number) {
   const { seed } = simulation.constants;
   const round = (value: number) => Math.round(value * 10) / 10;
   return {
@@ -40,6 +40,8 @@ export function report(simulation: Simulation, tally: Tally, realSeconds: number
     messages: simulation.messages,
     events: tally.events,
     realSeconds: round(realSeconds),
+    // less than those where other programs run, too
+    cpuSeconds: round(cpuSeconds),
     constants: simulation.constants,
   };
 }
