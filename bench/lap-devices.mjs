@@ -57,6 +57,7 @@ export async function openBrowsers({ chromium, origin, network, count, log }) {
         const context = await browser.newContext({ permissions: ['microphone'] });
         const page = await context.newPage();
         page.on('pageerror', (error) => log(`device ${i}: ${error.message}`));
+        await page.exposeFunction('lapOwn', (/** @type {number} */ port) => network.own(port, `browser ${i}`));
         await page.exposeFunction('lapWayTo', (/** @type {number} */ port) => network.wayTo(port));
         await page.goto(`${origin}/lap.html`);
         await page.waitForFunction('globalThis.lap');
@@ -107,6 +108,30 @@ export class LapDevice {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }
+}
+
+/**
+ * Opens so many connections more between two devices, for one message over several of them.
+ * @param {LapDevice} one @param {LapDevice} other @param {number} count
+ */
+export async function openStripes(one, other, count) {
+  /** @param {LapDevice} device @param {string} name @param {unknown[]} parameters @returns {Promise<any>} */
+  const call = ({ page }, name, ...parameters) =>
+    page.evaluate(
+      ([what, given]) => /** @type {any} */ (globalThis).lap.stripes[what](...given),
+      /** @type {const} */ ([name, parameters]),
+    );
+  for (let i = 0; i < count; i++) {
+    const offer = await call(one, 'describe');
+    const answer = await call(other, 'describe', offer.description);
+    await call(one, 'complete', answer.description, answer.candidates);
+    await call(other, 'complete', undefined, offer.candidates);
+  }
+  for (const { page } of [one, other]) {
+    await page.waitForFunction(() => /** @type {any} */ (globalThis).lap.stripes.isOpen);
+  }
+  return (/** @type {number} */ bytes, /** @type {number} */ over) =>
+    /** @type {Promise<number>} */ (call(one, 'ping', bytes, over));
 }
 
 /** @param {readonly LapDevice[]} devices */

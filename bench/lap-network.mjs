@@ -12,13 +12,13 @@ const HOST = '127.0.0.1';
  */
 const PACKETS_A_MS = 16;
 
-/** What is on its way to one browser. */
+/** What is on its way to one browser, whatever the connection. */
 class Way {
-  /** @param {(packet: Buffer, from: number) => void} send @param {(lateMs: number) => void} late */
+  /** @param {(packet: Buffer, from: number, to: number) => void} send @param {(lateMs: number) => void} late */
   constructor(send, late) {
     this.send = send;
     this.late = late;
-    /** @type {{ dueMs: number, from: number, packet: Buffer }[]} */
+    /** @type {{ packet: Buffer, from: number, to: number, dueMs: number }[]} */
     this.waiting = [];
     this.head = 0;
     this.isTimed = false;
@@ -26,9 +26,9 @@ class Way {
     this.sent = 0;
   }
 
-  /** @param {Buffer} packet @param {number} from @param {number} dueMs */
-  push(packet, from, dueMs) {
-    this.waiting.push({ dueMs, from, packet });
+  /** @param {Buffer} packet @param {number} from @param {number} to @param {number} dueMs */
+  push(packet, from, to, dueMs) {
+    this.waiting.push({ packet, from, to, dueMs });
     if (!this.isTimed) this.release();
   }
 
@@ -51,7 +51,7 @@ class Way {
       this.head++;
       this.sent++;
       this.late(now - next.dueMs);
-      this.send(next.packet, next.from);
+      this.send(next.packet, next.from, next.to);
     }
     this.waiting.length = 0;
     this.head = 0;
@@ -69,8 +69,17 @@ class DelayedNetwork {
     this.sockets = new Map();
     /** Those of them that are bound. @type {Map<number, import('node:dgram').Socket>} */
     this.bound = new Map();
+    /** By browser. @type {Map<string, Way>} */
+    this.ways = new Map();
+    /** To which browser a port belongs. @type {Map<number, string>} */
+    this.browsers = new Map();
     /** @type {number[]} */
     this.lateMs = [];
+  }
+
+  /** What comes for this port shares the way with all that is for the browser. @param {[number, string]} of */
+  own([port, browser]) {
+    this.browsers.set(port, browser);
   }
 
   /** @param {number} to port of a browser @returns {Promise<number>} the port here that stands for it */
@@ -94,11 +103,9 @@ class DelayedNetwork {
       recvBufferSize: SOCKET_BUFFER_BYTES,
       sendBufferSize: SOCKET_BUFFER_BYTES,
     });
-    const way = new Way(
-      (packet, from) => void this.#send(packet, from, to),
-      (lateMs) => this.lateMs.push(lateMs),
-    );
-    socket.on('message', (packet, { port }) => way.push(packet, port, performance.now() + this.delayMs));
+    socket.on('message', (packet, { port }) => {
+      this.#way(to).push(packet, port, to, performance.now() + this.delayMs);
+    });
     /** @type {Promise<import('node:dgram').Socket>} */
     const bound = new Promise((resolve, reject) => {
       socket.once('error', reject);
@@ -109,6 +116,19 @@ class DelayedNetwork {
     });
     this.sockets.set(to, bound);
     return bound;
+  }
+
+  /** @param {number} to */
+  #way(to) {
+    const browser = this.browsers.get(to) ?? String(to);
+    const known = this.ways.get(browser);
+    if (known) return known;
+    const way = new Way(
+      (packet, from, end) => void this.#send(packet, from, end),
+      (lateMs) => this.lateMs.push(lateMs),
+    );
+    this.ways.set(browser, way);
+    return way;
   }
 
   /** @param {Buffer} packet @param {number} from @param {number} to */
@@ -123,6 +143,7 @@ if (!isMainThread && parentPort) {
   const port = parentPort;
   port.on('message', async ({ id, call, argument }) => {
     if (call === 'delay') network.delayMs = argument;
+    if (call === 'own') network.own(argument);
     const result = call === 'wayTo' ? await network.wayTo(argument) : call === 'late' ? network.late() : undefined;
     port.postMessage({ id, result });
   });
@@ -145,7 +166,9 @@ export function startNetwork() {
       worker.postMessage({ id: calls++, call, argument });
     });
   return {
-    /** @param {number} port @returns {Promise<number>} */
+    /** A browser says which ports are its own. @param {number} port @param {string} browser */
+    own: (port, browser) => ask('own', [port, browser]),
+    /** Where the network stands for a port. @param {number} port @returns {Promise<number>} */
     wayTo: (port) => ask('wayTo', port),
     /** @param {number} oneWayMs */
     setDelay: (oneWayMs) => ask('delay', oneWayMs),

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { loadTs } from '../tests/setup/run-ts.mjs';
-import { buildLapPage, openBrowsers } from './lap-devices.mjs';
+import { buildLapPage, openBrowsers, openStripes } from './lap-devices.mjs';
 import { startNetwork } from './lap-network.mjs';
 
 const ONE_WAY_MS = [0, 5, 20, 50];
@@ -29,6 +29,11 @@ const HEAVY = [
   { hiddenSize: 4096, rows: 64, laps: 50, pilot: 10 },
   { hiddenSize: 8192, rows: 64, laps: 50, pilot: 10 },
 ];
+const LEAST_LAPS = 20;
+/** For one shape and number of devices, where laps are heavy. */
+const HEAVY_LIMIT_MS = { 2: 20_000, 3: 40_000 };
+const STRIPES = { connections: [1, 2, 4], bytes: [64 * 1024, 1024 * 1024], rounds: 20, warm: 5 };
+const READBACKS = 20;
 /** With that much delay the machine mostly waits: light ones are measured at the same time, in rooms of their own. */
 const TOGETHER_ONE_WAY_MS = 20;
 
@@ -45,6 +50,7 @@ export const needs = /** @type {const} */ (['chromium']);
  * @property {number} rows
  * @property {number} oneWayMs
  * @property {number} devices
+ * @property {number} laps
  * @property {number} lapMs median of what laps took beyond their stages
  * @property {number} pingPongMs median of what bare messages took, summed over the hops of a lap
  * @property {number} lapP95Ms
@@ -77,6 +83,7 @@ export async function run({ args, log, chromium }) {
     );
     server = running;
     browsers = await openBrowsers({ chromium, origin: running.origin, network, count: Math.max(...DEVICES), log });
+    if (args.includes('--stripes')) return await measureStripes({ browsers, network, choose, log });
     const light = LIGHT.filter(choose.shape);
     /** @type {LapDevice[][]} */
     const rooms = [];
@@ -111,6 +118,7 @@ export async function run({ args, log, chromium }) {
     return {
       ...worstOf(all.filter(({ oneWayMs }) => oneWayMs >= LEAST_ONE_WAY_MS)),
       withoutDelay: worstOf(all.filter(({ oneWayMs }) => oneWayMs === 0)),
+      readbackMs: await measureReadbacks(/** @type {LapDevice} */ (rooms[0]?.[0]), [...LIGHT, ...HEAVY]),
       measured: all,
     };
   } finally {
@@ -157,7 +165,12 @@ async function measureShape(devices, { hiddenSize, rows, laps, pilot }, oneWayMs
   for (const [i, device] of devices.entries()) {
     await device.call('arm', { rows, bytes, pilot, next: devices[i + 1]?.id });
   }
-  const ends = await driver.call('laps', model, randomBytes(8).toString('hex'), rows, pilot + laps);
+  const ends = await driver.call('laps', model, randomBytes(8).toString('hex'), {
+    rows,
+    count: pilot + laps,
+    least: pilot + Math.min(laps, LEAST_LAPS),
+    limitMs: devices.length === 2 ? HEAVY_LIMIT_MS[2] : HEAVY_LIMIT_MS[3],
+  });
   /** @type {(readonly Visit[])[]} */
   const stages = [];
   for (const device of devices) stages.push(await device.call('visits'));
@@ -182,6 +195,7 @@ async function measureShape(devices, { hiddenSize, rows, laps, pilot }, oneWayMs
     rows,
     oneWayMs,
     devices: devices.length,
+    laps: lapMs.length,
     lapMs: round(quantile(lapMs, 0.5)),
     pingPongMs: round(quantile(pingPongMs, 0.5)),
     lapP95Ms: round(quantile(lapMs, 0.95)),
@@ -190,6 +204,57 @@ async function measureShape(devices, { hiddenSize, rows, laps, pilot }, oneWayMs
     ratioP95: round(quantile(lapMs, 0.95) / quantile(pingPongMs, 0.95)),
     ways: hops.map((visits) => visits.at(-1)?.ping?.way).join(', '),
   };
+}
+
+/**
+ * What reading a real stage's states from the GPU would add to each of its laps.
+ * @param {LapDevice} device @param {Shape[]} shapes
+ */
+async function measureReadbacks(device, shapes) {
+  /** @type {Record<string, number | undefined>} */
+  const medians = {};
+  for (const { hiddenSize, rows } of shapes) {
+    const times = await device.call('readbacks', hiddenSize, rows, READBACKS);
+    medians[`${rows} x ${hiddenSize}`] = times && round(quantile(times, 0.5));
+  }
+  return medians;
+}
+
+/**
+ * One message over one connection and over several, in slices; the network's rate is that of the browser.
+ * @param {{
+ *   browsers: Awaited<ReturnType<typeof openBrowsers>>,
+ *   network: ReturnType<typeof startNetwork>,
+ *   choose: ReturnType<typeof chooser>,
+ *   log: (line: string) => void,
+ * }} options
+ */
+async function measureStripes({ browsers, network, choose, log }) {
+  const { connections, rounds, warm } = STRIPES;
+  const [one, other] = await browsers.room();
+  if (!one || !other) throw new Error('A message needs two devices.');
+  const ping = await openStripes(one, other, Math.max(...connections));
+  const stripes = [];
+  for (const oneWayMs of choose.oneWayMs(ONE_WAY_MS)) {
+    await network.setDelay(oneWayMs);
+    for (const bytes of STRIPES.bytes) {
+      /** @type {Map<number, number[]>} */
+      const times = new Map(connections.map((count) => [count, []]));
+      for (let i = 0; i < warm + rounds; i++) {
+        for (const [count, all] of times) {
+          const ms = await ping(bytes, count);
+          if (i >= warm) all.push(ms);
+        }
+      }
+      for (const [count, all] of times) {
+        const medianMs = round(quantile(all, 0.5));
+        const p95Ms = round(quantile(all, 0.95));
+        log(`${oneWayMs} ms, ${bytes / 1024} KiB over ${count}: ${medianMs} ms, p95 ${p95Ms}`);
+        stripes.push({ oneWayMs, bytes, connections: count, medianMs, p95Ms });
+      }
+    }
+  }
+  return { stripes };
 }
 
 /** @param {Measured[]} measured */
@@ -202,10 +267,10 @@ function worstOf(measured) {
 
 /** @param {Measured} measured */
 function lineOf({ hiddenSize, rows, oneWayMs, devices, ways, ...figures }) {
-  const { lapMs, pingPongMs, lapP95Ms, pingPongP95Ms, ratio, ratioP95 } = figures;
+  const { laps, lapMs, pingPongMs, lapP95Ms, pingPongP95Ms, ratio, ratioP95 } = figures;
   return (
     `${oneWayMs} ms, ${rows} x ${hiddenSize}, ${devices} devices: ${lapMs} over ${pingPongMs} ms = ${ratio}; ` +
-    `p95 ${lapP95Ms} over ${pingPongP95Ms} = ${ratioP95} (${ways})`
+    `p95 ${lapP95Ms} over ${pingPongP95Ms} = ${ratioP95} (${laps} laps; ${ways})`
   );
 }
 

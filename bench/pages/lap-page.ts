@@ -1,9 +1,11 @@
 /** The page of `npm run bench -- lap`: the app's connections, and beside each a channel for bare messages. */
 import { wrap } from 'comlink';
 import { RoomConnections } from '../../web/room/room-connections.ts';
+import { Stripes } from './lap-stripes.ts';
 import type { LapBench } from './lap-worker.ts';
 
-/** Where the benchmark's network stands for a port of another browser. */
+/** The benchmark's network: a port of this browser, and where it stands for one of another. */
+declare const lapOwn: (port: number) => Promise<void>;
 declare const lapWayTo: (port: number) => Promise<number>;
 
 const BARE_CHANNEL_ID = 2;
@@ -15,6 +17,13 @@ let bare: RTCDataChannel | undefined;
 
 const Native = RTCPeerConnection;
 globalThis.RTCPeerConnection = class extends Native {
+  constructor(configuration?: RTCConfiguration) {
+    super(configuration);
+    this.addEventListener('icecandidate', ({ candidate }) => {
+      if (candidate?.address === HOST && candidate.port) void lapOwn(candidate.port);
+    });
+  }
+
   override createDataChannel(label: string, options?: RTCDataChannelInit): RTCDataChannel {
     const channel = super.createDataChannel(label, options);
     if (label === 'data') bare = super.createDataChannel('bare', { negotiated: true, id: BARE_CHANNEL_ID });
@@ -49,7 +58,9 @@ const roomWorker: ConstructorParameters<typeof RoomConnections>[0]['worker'] = {
 };
 
 let connections: RoomConnections | undefined;
+const stripes = new Stripes();
 const lap = {
+  stripes,
   worker: wrap<LapBench>(worker),
   enter(room: string): void {
     connections = new RoomConnections({ worker: roomWorker, room });

@@ -1,5 +1,8 @@
 /** The worker of `npm run bench -- lap`: a room as the app has it, with stages that only wait. */
 import { expose } from 'comlink';
+import { Readbacks } from '../../worker/generation/readbacks.ts';
+import { openGpu } from '../../worker/gpu/device.ts';
+import { padded } from '../../worker/gpu/step.ts';
 import {
   type DeviceKey,
   generateKey,
@@ -175,14 +178,47 @@ const bench = {
     return measuring?.visits ?? [];
   },
 
+  /** What it takes to read rows of states from an idle GPU as a stage does, ms; undefined without a GPU. */
+  async readbacks(hiddenSize: number, rows: number, count: number): Promise<number[] | undefined> {
+    const adapter = await navigator.gpu?.requestAdapter();
+    if (!adapter) return undefined;
+    const gpu = await openGpu(adapter, { storage: 'f32', budgetBytes: BUDGET_BYTES });
+    const bytes = rows * padded(hiddenSize) * 4;
+    const { COPY_DST, COPY_SRC, MAP_READ, STORAGE } = GPUBufferUsage;
+    const hidden = gpu.ledger.buffer('hidden', bytes, 'scratch', STORAGE | COPY_SRC | COPY_DST);
+    const readbacks = new Readbacks([gpu.ledger.buffer('readback', bytes, 'scratch', MAP_READ | COPY_DST)]);
+    const times: number[] = [];
+    for (let i = 0; i < count; i++) {
+      gpu.device.queue.writeBuffer(hidden, 0, new Float32Array(bytes / 4).fill(i));
+      await gpu.device.queue.onSubmittedWorkDone();
+      const begin = performance.now();
+      const encoder = gpu.device.createCommandEncoder();
+      const read = readbacks.copy(encoder, hidden, bytes);
+      gpu.device.queue.submit([encoder.finish()]);
+      const values = new Float32Array(await read());
+      times.push(performance.now() - begin);
+      if (values.at(-1) !== i) throw new Error('The GPU gave other states than were written.');
+    }
+    gpu.close();
+    return times;
+  },
+
   /** Lays a model over devices, a layer each. */
   place(model: string, devices: readonly string[]): void {
     room.host?.feed({ kind: 'place', model, stages: devices.map((device, i) => ({ device, first: i, last: i + 1 })) });
   },
 
-  /** So many laps, driven from here; returns when each of them ended, on this device's clock. */
-  async laps(model: string, session: string, rows: number, count: number): Promise<number[]> {
+  /**
+   * So many laps, driven from here; returns when each of them ended, on this device's clock. Of laps of several rows there
+   * are fewer where they take longer than `limitMs`, but `least`.
+   */
+  async laps(
+    model: string,
+    session: string,
+    { rows, count, least, limitMs }: { rows: number; count: number; least: number; limitMs: number },
+  ): Promise<number[]> {
     const ends: number[] = [];
+    const limit = performance.now() + limitMs;
     lapsOver = ends;
     const end = () => {
       ends.push(performance.now());
@@ -198,7 +234,9 @@ const bench = {
       return ends;
     }
     // other tokens each time: nothing of the lap before is of use
-    for (let i = 0; i < count; i++) await answer(session, model, tokensFrom(i + 1, rows), 1, end);
+    for (let i = 0; i < count && (i < least || performance.now() < limit); i++) {
+      await answer(session, model, tokensFrom(i + 1, rows), 1, end);
+    }
     return ends;
   },
 };
