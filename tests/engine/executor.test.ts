@@ -98,10 +98,21 @@ describe.skipIf(reason !== '')(`stages that are sent rows${reason}`, () => {
   it('take the pages of an idle slot first, and say whose are gone', async () => {
     const whole = await seat(0, LAYERS, { sessions: 1 });
     await answer([whole], 0, PROMPTS[1] as number[]);
+    whole.halt(0);
     const long = PROMPTS[2] as number[];
     const said = await answer([whole], 1, long);
     expect(lost).toEqual([0]);
     expect(said).toEqual(await alone(long));
+  });
+
+  it('of two that run where there are pages for one, the one that began first goes on', async () => {
+    const whole = await seat(0, LAYERS, { sessions: 1 });
+    const [first, second] = [PROMPTS[2], PROMPTS[1]] as [number[], number[]];
+    const elder = answer([whole], 0, first);
+    const younger = answer([whole], 1, second);
+    expect(await elder).toEqual(await alone(first));
+    await Promise.race([younger, elder]);
+    expect(lost).toEqual([1]);
   });
 
   it('drop what is halted, and compute what comes after it', async () => {

@@ -1,4 +1,6 @@
 import type { Effect, Input, RunEffect } from '../../worker/mesh/room/io.ts';
+import type { StageKey } from '../../worker/mesh/room/messages.ts';
+import { isSameStage } from '../../worker/mesh/room/placement-order.ts';
 import type { Constants } from './constants.ts';
 import { Chains, embed, sample } from './stand-in.ts';
 
@@ -6,6 +8,7 @@ type BeginEffect = Extract<Effect<number[]>, { kind: 'begin' }>;
 export type Computed = Extract<Input<number[]>, { kind: 'computed' }>;
 
 interface Place {
+  readonly stage: StageKey;
   chains: Chains;
   seed: number;
   /** Of a last stage: the tokens said so far. */
@@ -32,13 +35,20 @@ export class Executor {
     const { first, last } = stage;
     const memory = this.memoryOf(slot);
     let place = this.#places[memory];
-    if (place === undefined || place.chains.first !== first || place.chains.layers !== last - first) {
-      place = { chains: new Chains(first, last), seed: 0, tokens: [] };
+    if (place === undefined || !isSameStage(place.stage, stage)) {
+      place = { stage, chains: new Chains(first, last), seed: 0, tokens: [] };
       this.#places[memory] = place;
     }
     if (sampling === undefined) return;
     place.seed = (sampling.sampler as { seed: number }).seed;
     place.tokens = [...sampling.tokens];
+  }
+
+  /** Buffers are freed, and what lay in them is gone. */
+  unload(stage: StageKey): void {
+    this.#places.forEach((place, memory) => {
+      if (place !== undefined && isSameStage(place.stage, stage)) this.#places[memory] = undefined;
+    });
   }
 
   run(run: RunEffect<number[]>): void {

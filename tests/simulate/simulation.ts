@@ -253,6 +253,7 @@ export class Simulation {
       case 'unload':
         this.#trace?.(`${this.#clock()} ${device.index} unload ${stageName(effect.stage)}`);
         device.loads.delete(stageName(effect.stage));
+        device.executor.unload(effect.stage);
         return;
       case 'begin':
         device.executor.begin(effect);

@@ -63,14 +63,22 @@ export class StageExecutor {
     this.#pace = options.pace ?? new Pace(options.stage.gpu.software);
     this.#steps = new StepRunner(options.stage, this.#pace);
     this.#pool = new PagePool(options.stage.plan.pages);
-    this.#slots = Array.from({ length: options.slots }, (_, index) => ({ index, pages: [], queue: [], lastUse: 0 }));
+    this.#slots = Array.from({ length: options.slots }, (_, index) => ({
+      index,
+      pages: [],
+      queue: [],
+      lastUse: 0,
+      begun: 0,
+    }));
   }
 
-  /** Keys and values at `keep` and behind are void. What was submitted may still write there; later runs follow it. */
+  /**
+   * Keys and values at `keep` and behind are void. What was submitted may still write there; later runs follow it. Until
+   * `halt` or `free` other slots take none of its pages unless it is the one that began last.
+   */
   begin(slot: number, keep: number): void {
-    this.halt(slot);
-    const work = this.#work(slot);
-    this.#pool.give(work.pages.splice(pagesOf(keep)));
+    this.free(slot, keep);
+    this.#work(slot).begun = ++this.#uses;
   }
 
   /**
@@ -95,11 +103,15 @@ export class StageExecutor {
 
   /** Drops the slot's runs that are not done. What they computed up to now stays. */
   halt(slot: number): void {
-    this.#work(slot).queue.splice(0);
+    const work = this.#work(slot);
+    work.queue.splice(0);
+    work.begun = 0;
   }
 
-  free(slot: number): void {
-    this.begin(slot, 0);
+  /** Drops its runs, and its keys and values from `keep` on. */
+  free(slot: number, keep = 0): void {
+    this.halt(slot);
+    this.#pool.give(this.#work(slot).pages.splice(pagesOf(keep)));
   }
 
   /** Frees what it allocated; the stage stays. */
@@ -245,7 +257,7 @@ export class StageExecutor {
     return this.#work(pending.run.slot).queue.includes(pending);
   }
 
-  /** Pages for the next rows of a run; idle slots give way, then the one that was used last among the others. */
+  /** Pages for the next rows of a run: idle slots give way, the longest unused first, then the one that began last. */
   #hasPages(pending: Pending, rows: number): boolean {
     const work = this.#work(pending.run.slot);
     work.lastUse = ++this.#uses;
@@ -258,11 +270,11 @@ export class StageExecutor {
         this.#steps.setPages(work.index, work.pages);
         break;
       }
-      const others = this.#slots.filter((other) => other !== work && other.pages.length > 0);
-      const idle = others.filter(({ queue }) => queue.length === 0).sort((a, b) => a.lastUse - b.lastUse)[0];
-      const gives = idle ?? others.sort((a, b) => b.lastUse - a.lastUse)[0];
-      if (gives === undefined) return this.#lose(work);
+      const holders = this.#slots.filter((other) => other.pages.length > 0 || other === work);
+      const idle = holders.filter(({ begun }) => begun === 0).sort((a, b) => a.lastUse - b.lastUse)[0];
+      const gives = idle ?? holders.sort((a, b) => b.begun - a.begun)[0] ?? work;
       this.#lose(gives);
+      if (gives === work) return false;
     }
     return true;
   }
@@ -286,6 +298,8 @@ interface SlotWork {
   /** In order; the first may be on its way. */
   readonly queue: Pending[];
   lastUse: number;
+  /** Which of all beginnings was its; 0: idle, nothing of it is wanted just now. */
+  begun: number;
 }
 
 interface Pending {

@@ -60,6 +60,10 @@ export const AHEAD_TOKENS = 16;
 export const IDLE_MS = 60_000;
 export const RETAINED_BYTES = 64 * 1024 * 1024;
 
+/** A stage tells the driver so often that a run is under way. */
+export const AT_WORK_MS = 1000;
+/** An engine that has given nothing for so long while it had rows to compute is taken for stuck. */
+export const LONGEST_RUN_MS = 60_000;
 export const SILENCE_LEAST_MS = 5000;
 export const SILENCE_LAPS = 8;
 export const PREPARE_MS = 5000;

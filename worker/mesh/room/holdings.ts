@@ -35,6 +35,7 @@ export class Holdings<P> {
   readonly #models: ModelSizes;
   readonly #profile: DeviceProfile;
   readonly #isUsed: (stage: StageKey) => boolean;
+  readonly #dropped: (stage: StageKey) => void;
   #held: Held[] = [];
   /** Set when what others should know has changed; whoever tells them clears it. */
   changed = false;
@@ -48,6 +49,7 @@ export class Holdings<P> {
     models: ModelSizes,
     profile: DeviceProfile,
     isUsed: (stage: StageKey) => boolean,
+    dropped: (stage: StageKey) => void,
   ) {
     this.#post = post;
     this.#book = book;
@@ -55,6 +57,7 @@ export class Holdings<P> {
     this.#models = models;
     this.#profile = profile;
     this.#isUsed = isUsed;
+    this.#dropped = dropped;
   }
 
   isReady(stage: StageKey): boolean {
@@ -209,7 +212,9 @@ export class Holdings<P> {
   #drop(held: Held): void {
     this.#held = this.#held.filter((other) => other !== held);
     this.changed = true;
-    if (held.phase !== 'failed') this.#post.emit({ kind: 'unload', stage: held.stage });
+    if (held.phase === 'failed') return;
+    this.#dropped(held.stage); // before: what its slots still want of the engine comes before the end
+    this.#post.emit({ kind: 'unload', stage: held.stage });
   }
 
   #find(stage: StageKey): Held | undefined {

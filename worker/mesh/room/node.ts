@@ -69,7 +69,15 @@ export class RoomNode<P> {
       ({ model }) => models.slots(model),
       (stage) => this.holdings.isReady(stage),
     );
-    this.holdings = new Holdings(post, this.book, this.records, models, profile, (stage) => this.stages.isUsed(stage));
+    this.holdings = new Holdings(
+      post,
+      this.book,
+      this.records,
+      models,
+      profile,
+      (stage) => this.stages.isUsed(stage),
+      (stage) => this.stages.stageLost(stage),
+    );
     this.#placing = new Placing(this.view, models);
     this.driver = new Driver(
       post,
@@ -207,6 +215,7 @@ export class RoomNode<P> {
       this.#effects.push({ kind: 'disconnect', peer });
       this.#lost(peer);
     });
+    this.stages.tick();
     this.driver.look();
     this.#survey();
     this.#publish();

@@ -1,5 +1,5 @@
 import type { DeviceId, SessionId } from '../types.ts';
-import { AHEAD_TOKENS, CHUNK_ROWS, CHUNKS_AHEAD, WINDOW_ROWS } from './constants.ts';
+import { AHEAD_TOKENS, AT_WORK_MS, CHUNK_ROWS, CHUNKS_AHEAD, LONGEST_RUN_MS, WINDOW_ROWS } from './constants.ts';
 import type { ComputedInput, Payloads } from './io.ts';
 import {
   DRIVER_SLOT,
@@ -62,6 +62,9 @@ export class Slot<P> {
   /** How far the next stage came. */
   #nextCame = 0;
   #acknowledged = 0;
+  /** When the engine last gave a sign, and when the driver last heard of it; of a run that is under way. */
+  #engineMs = 0;
+  #toldMs = 0;
 
   constructor(
     index: number,
@@ -230,6 +233,21 @@ export class Slot<P> {
 
   // ---------- computing ----------
 
+  /** The engine has computed something for this stage, for whomever: it is at work. */
+  engineWorks(): void {
+    this.#engineMs = this.#post.nowMs;
+  }
+
+  /** Long runs: the driver hears that one is under way, or it would take the silence for a loss. */
+  tick(): void {
+    const start = this.#start;
+    const { nowMs } = this.#post;
+    if (start === undefined || this.#submitted <= this.#have) return;
+    if (nowMs - this.#engineMs >= LONGEST_RUN_MS) return;
+    this.#touch();
+    if (nowMs - this.#toldMs >= AT_WORK_MS) this.#tellDriver();
+  }
+
   /** A run is done: its rows go on, its tokens go to the first stage and the driver. */
   computed({ attempt, first, rows, output, tokens, extra }: ComputedInput<P>): void {
     const start = this.#start;
@@ -276,12 +294,20 @@ export class Slot<P> {
 
   /** Tells how far the prompt is read: the stage before may send more, the driver sees that it goes on. */
   #report(start: StartMessage): void {
-    const { session, attempt } = this;
-    const progress = { kind: 'progress' as const, epoch: this.epoch, session, attempt, first: this.#have };
     if (start.previous !== null) {
-      this.#post.sendFrame(start.previous.device, { ...progress, slot: start.previous.slot });
+      this.#post.sendFrame(start.previous.device, { ...this.#progress(), slot: start.previous.slot });
     }
-    this.#post.sendFrame(this.driver, { ...progress, slot: DRIVER_SLOT });
+    this.#tellDriver();
+  }
+
+  #tellDriver(): void {
+    this.#toldMs = this.#post.nowMs;
+    this.#post.sendFrame(this.driver, { ...this.#progress(), slot: DRIVER_SLOT });
+  }
+
+  #progress() {
+    const { session, attempt, epoch } = this;
+    return { kind: 'progress' as const, epoch, session, attempt, first: this.#have };
   }
 
   /** Sends and starts what can be: first what the next stage lacks of earlier attempts, then new rows. */
@@ -329,7 +355,7 @@ export class Slot<P> {
       if (!this.#mayRun(start, first, rows)) return;
       const tokens = this.#tokens.slice(first - this.#tokensFrom, first - this.#tokensFrom + rows);
       const sample = first + rows >= start.known && start.next === null;
-      this.#submitted += rows;
+      this.#submit(rows);
       this.#post.emit({ kind: 'run', stage, slot: this.index, session, attempt, first, rows, tokens, sample });
     }
   }
@@ -340,7 +366,7 @@ export class Slot<P> {
       const { first, rows, payload, sample } = this.#inbox[0] as RowsFrame<P>;
       if (!this.#mayRun(start, first, rows)) return;
       this.#inbox.shift();
-      this.#submitted += rows;
+      this.#submit(rows);
       this.#post.emit({
         kind: 'run',
         stage,
@@ -353,6 +379,11 @@ export class Slot<P> {
         sample: sample && start.next === null,
       });
     }
+  }
+
+  #submit(rows: number): void {
+    if (this.#submitted === this.#have) this.#engineMs = this.#post.nowMs;
+    this.#submitted += rows;
   }
 
   /** Few chunks of a prompt are under way, in the engine and to the next stage; a token's row is alone anyway. */

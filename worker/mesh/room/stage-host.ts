@@ -14,6 +14,8 @@ export class StageHost<P> {
   readonly #payloads: Payloads<P>;
   readonly #slotsOf: (stage: StageKey) => number;
   readonly #isReady: (stage: StageKey) => boolean;
+  /** Sessions that lost their slot to others, and what ran in the stage then. */
+  readonly #crowdedOut = new Map<SessionId, { readonly stage: StageKey; readonly by: readonly Running<P>[] }>();
   /** By index; an index is unique among all stages of the device. */
   readonly #slots: (Slot<P> | undefined)[] = [];
 
@@ -50,6 +52,10 @@ export class StageHost<P> {
       }
       if (!isHere && slot.attempt < message.attempt) slot.halt();
     }
+    if (this.#isCrowdedOut(message.session, stage)) {
+      this.#refuse(from, message, 'busy');
+      return;
+    }
     const { model, first, last } = stage;
     const slot = this.#find(message.session, stage) ?? this.#open(message.session, { model, first, last }, from);
     if (slot === undefined) this.#refuse(from, message, 'busy');
@@ -71,6 +77,7 @@ export class StageHost<P> {
   }
 
   forget(from: DeviceId, session: SessionId): void {
+    this.#crowdedOut.delete(session);
     for (const slot of this.#slots) if (slot?.session === session && slot.driver === from) this.#free(slot);
   }
 
@@ -82,7 +89,18 @@ export class StageHost<P> {
 
   computed(input: ComputedInput<P>): void {
     const slot = this.#slots[input.slot];
-    if (slot?.session === input.session) slot.computed(input);
+    if (slot?.session !== input.session) return;
+    for (const other of this.#slots)
+      if (other !== undefined && isSameStage(other.stage, slot.stage)) other.engineWorks();
+    slot.computed(input);
+  }
+
+  /** Long runs are told of, and attempts from whose driver nothing comes any more are idle. */
+  tick(): void {
+    for (const slot of this.#slots) {
+      slot?.tick();
+      if (slot !== undefined && slot.phase !== 'idle' && this.mayTake(slot)) slot.halt();
+    }
   }
 
   /** A link is gone, and frames with it. */
@@ -93,8 +111,27 @@ export class StageHost<P> {
   slotLost(index: number, session: SessionId): void {
     const slot = this.#slots[index];
     if (slot?.session !== session) return;
+    const wasRunning = !this.mayTake(slot);
     slot.break();
     this.#slots[index] = undefined;
+    if (!wasRunning) return;
+    const by: Running<P>[] = [];
+    for (const other of this.#slots) {
+      if (other === undefined || !isSameStage(other.stage, slot.stage) || this.mayTake(other)) continue;
+      by.push({ slot: other, attempt: other.attempt });
+    }
+    if (by.length > 0) this.#crowdedOut.set(session, { stage: slot.stage, by });
+  }
+
+  /** True while all run on for which the session lost its slot: it would lose it again. */
+  #isCrowdedOut(session: SessionId, stage: StageKey): boolean {
+    const crowd = this.#crowdedOut.get(session);
+    if (crowd === undefined || !isSameStage(crowd.stage, stage)) return false;
+    const isOn = ({ slot, attempt }: Running<P>) =>
+      this.#slots[slot.index] === slot && slot.attempt === attempt && !this.mayTake(slot);
+    if (crowd.by.every(isOn)) return true;
+    this.#crowdedOut.delete(session);
+    return false;
   }
 
   /** The stage is gone with its keys and values. */
@@ -154,4 +191,9 @@ export class StageHost<P> {
     const { session, attempt, stage } = message;
     this.#post.send(to, { type: 'refused', session, attempt, stage, reason, known });
   }
+}
+
+interface Running<P> {
+  readonly slot: Slot<P>;
+  readonly attempt: number;
 }
