@@ -105,7 +105,7 @@ export interface Roster {
   readonly tombstones: readonly Tombstone[];
 }
 
-/** The key that newcomers prove; a removal makes the next generation. */
+/** The key that newcomers prove, signed by the member `by`; a removal makes the next generation. */
 export interface RoomKey {
   readonly generation: number;
   readonly by: DeviceId;
@@ -113,4 +113,5 @@ export interface RoomKey {
   readonly without: readonly DeviceId[];
   /** 16 bytes, base64url. */
   readonly key: string;
+  readonly signature: string;
 }

@@ -36,7 +36,11 @@ export interface RoomRecord {
 
 const RoomRecordSchema: v.GenericSchema<unknown, RoomRecord> = v.strictObject({
   secret: v.string(),
-  keys: v.array(RoomKeySchema),
+  // keys that were kept before their makers signed them hold no more: a member makes the next
+  keys: v.pipe(
+    v.array(RoomKeySchema),
+    v.transform((keys) => keys.filter((key): key is RoomKey => key.signature !== undefined)),
+  ),
   roster: RosterSchema,
   name: NameSchema,
   askFirst: v.boolean(),

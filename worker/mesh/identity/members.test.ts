@@ -3,11 +3,11 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { RoomKey, Roster } from '../types.ts';
 import type { DeviceKey } from './device-key.ts';
 import { admit, makeRoom, type NewRoom, nextKey, type Removal, remove } from './members.ts';
-import { currentKey, MAX_ROOM_KEYS, uniteKeys } from './room-keys.ts';
+import { currentKey, MAX_GENERATION, MAX_ROOM_KEYS, uniteKeys } from './room-keys.ts';
 import { MAX_MEMBERS, type Membership, membershipOf } from './roster.ts';
 import { isMakerOf } from './secrets.ts';
-import { Verifier } from './signed.ts';
-import { add, newKey, newKeys, roomOf } from './test-room.ts';
+import { signRoomKey, Verifier } from './signed.ts';
+import { add, newKey, newKeys, plainEntry, plainRoster, plainTombstone, roomOf } from './test-room.ts';
 
 let a: DeviceKey;
 let b: DeviceKey;
@@ -25,13 +25,9 @@ function removal(by: DeviceKey, device: DeviceKey, roster: Roster = room.roster,
 }
 
 function outcomeOf(...removals: Removal[]): { membership: Membership; keys: readonly RoomKey[] } {
-  return {
-    membership: membershipOf(add(room.roster, ...removals.flatMap(({ tombstones }) => tombstones))),
-    keys: uniteKeys(
-      room.keys,
-      removals.flatMap(({ key }) => key ?? []),
-    ),
-  };
+  const membership = membershipOf(add(room.roster, ...removals.flatMap(({ tombstones }) => tombstones)));
+  const made = removals.flatMap(({ key }) => key ?? []);
+  return { membership, keys: uniteKeys(room.keys, made, membership) };
 }
 
 function idsOf(membership: Membership): string[] {
@@ -109,22 +105,23 @@ describe('removing', () => {
     const { membership, keys } = outcomeOf(await removal(a, c), await removal(b, d));
     expect(idsOf(membership)).toEqual([a.device, b.device]);
     expect(currentKey(keys, membership)).toBeUndefined();
-    const [next, other] = [nextKey(b, membership, keys), nextKey(a, membership, keys)];
+    const { names } = room;
+    const [next, other] = [await nextKey(b, names, membership, keys), await nextKey(a, names, membership, keys)];
     expect(next.generation).toBe(2);
-    expect(currentKey(uniteKeys(keys, [next, other]), membership)).toEqual(other);
+    expect(currentKey(uniteKeys(keys, [next, other], membership), membership)).toEqual(other);
   });
 
   it('a device whose removed hand made a higher key: that key does not hold', async () => {
     const once = await removal(b, d);
     const roster = add(room.roster, ...once.tombstones);
-    const twice = await removal(b, c, roster, uniteKeys(room.keys, [once.key as RoomKey]));
+    const twice = await removal(b, c, roster, uniteKeys(room.keys, [once.key as RoomKey], membershipOf(roster)));
     const senior = await removal(a, b);
     const { membership, keys } = outcomeOf(once, twice, senior);
     expect(twice.key?.generation).toBe(2);
     expect(idsOf(membership)).toEqual([a.device, c.device, d.device]);
     expect(currentKey(keys, membership)).toEqual(senior.key);
     const posing = { ...(twice.key as RoomKey), generation: 9, without: [b.device, c.device, d.device].sort() };
-    expect(currentKey(uniteKeys(keys, [posing]), membership)).toEqual(senior.key);
+    expect(currentKey(uniteKeys(keys, [posing], membership), membership)).toEqual(senior.key);
   });
 
   it('oneself is leaving: the others have to make a key', async () => {
@@ -133,11 +130,56 @@ describe('removing', () => {
     const { membership, keys } = outcomeOf(left);
     expect(idsOf(membership)).toEqual([a.device, c.device, d.device]);
     expect(currentKey(keys, membership)).toBeUndefined();
-    expect(currentKey(uniteKeys(keys, [nextKey(d, membership, keys)]), membership)?.by).toBe(d.device);
+    const next = await nextKey(d, room.names, membership, keys);
+    expect(currentKey(uniteKeys(keys, [next], membership), membership)?.by).toBe(d.device);
   });
 });
 
 describe('room keys', () => {
+  it('that a member numbers high, or signs for another, do not outlive its removal', async () => {
+    const { names } = room;
+    const verifier = new Verifier(names.id);
+    const before = membershipOf(room.roster);
+    const planted = { generation: 7, by: d.device, without: [d.device], key: 'AAAAAAAAAAAAAAAAAAAAAA' };
+    const own = await signRoomKey(d, names.id, planted);
+    const forged = [
+      { ...planted, by: a.device },
+      { ...own, by: a.device },
+      { ...own, generation: 8 },
+      { ...own, without: [] },
+      { ...own, key: 'AAAAAAAAAAAAAAAAAAAAAQ' },
+      await signRoomKey(d, names.id, { ...planted, by: a.device }),
+      await signRoomKey(d, new Uint8Array(16), planted),
+      await signRoomKey(d, names.id, { ...planted, generation: MAX_GENERATION + 1 }),
+      await signRoomKey(await newKey(), names.id, planted),
+    ];
+    expect(await verifier.keysThatHold(before, forged)).toEqual([]);
+    expect(await verifier.keysThatHold(before, [...forged, own])).toEqual([own]);
+
+    const flood = await Promise.all(
+      Array.from({ length: 2 * MAX_ROOM_KEYS }, (_, at) =>
+        signRoomKey(d, names.id, { ...planted, generation: MAX_GENERATION - at }),
+      ),
+    );
+    const held = uniteKeys(room.keys, await verifier.keysThatHold(before, flood), before);
+    const gone = await remove(b, names, before, held, d.device);
+    const after = membershipOf(add(room.roster, ...gone.tombstones));
+    expect(gone.key?.generation).toBe(0);
+    expect(currentKey(uniteKeys(held, [gone.key as RoomKey], after), after)).toEqual(gone.key);
+    expect(await verifier.keysThatHold(after, [own])).toEqual([]);
+  });
+
+  it('that members numbered as high as it goes still give way to the next', async () => {
+    const { names } = room;
+    const before = membershipOf(room.roster);
+    const fields = { generation: MAX_GENERATION, by: a.device, without: [], key: 'AAAAAAAAAAAAAAAAAAAAAA' };
+    const highest = await signRoomKey(a, names.id, fields);
+    const gone = await remove(b, names, before, uniteKeys(room.keys, [highest], before), d.device);
+    const after = membershipOf(add(room.roster, ...gone.tombstones));
+    expect(gone.key?.generation).toBe(MAX_GENERATION);
+    expect(currentKey(uniteKeys([highest], [gone.key as RoomKey], after), after)).toEqual(gone.key);
+  });
+
   it('unite the same in any order and however often, the highest generations', () => {
     const ids = fc.constantFrom('a', 'b', 'c');
     const key = fc.record({
@@ -145,14 +187,20 @@ describe('room keys', () => {
       by: ids,
       without: fc.uniqueArray(ids, { maxLength: 1 }),
       key: fc.constantFrom('x', 'y'),
+      signature: fc.constant(''),
     });
-    const keys = fc.array(key, { maxLength: 20 }).map((list) => uniteKeys([], list));
+    const membership = membershipOf(
+      plainRoster(plainEntry('b', 1, 'a'), plainEntry('c', 2, 'a'), plainTombstone('a', 'c')),
+    );
+    const unite = (one: readonly RoomKey[], other: readonly RoomKey[]) => uniteKeys(one, other, membership);
+    const keys = fc.array(key, { maxLength: 30 }).map((list) => unite([], list));
     fc.assert(
       fc.property(keys, keys, keys, (one, two, three) => {
-        expect(uniteKeys(one, two)).toEqual(uniteKeys(two, one));
-        expect(uniteKeys(uniteKeys(one, two), three)).toEqual(uniteKeys(one, uniteKeys(two, three)));
-        expect(uniteKeys(one, one)).toEqual(one);
-        expect(uniteKeys(one, two).length).toBeLessThanOrEqual(MAX_ROOM_KEYS);
+        expect(unite(one, two)).toEqual(unite(two, one));
+        expect(unite(unite(one, two), three)).toEqual(unite(one, unite(two, three)));
+        expect(unite(one, one)).toEqual(one);
+        expect(unite(one, two).length).toBeLessThanOrEqual(MAX_ROOM_KEYS);
+        expect(currentKey(unite(one, two), membership)).toEqual(currentKey([...one, ...two], membership));
       }),
     );
   });

@@ -6,7 +6,7 @@ import { isName } from './names.ts';
 import { MAX_GENERATION } from './room-keys.ts';
 import { MAX_MEMBERS, MAX_RANK, type Membership, membershipOf, unite } from './roster.ts';
 import { makeKeyText, makeRoomSecret, namesOfRoom, type RoomNames } from './secrets.ts';
-import { signEntry, signTombstone } from './signed.ts';
+import { signEntry, signRoomKey, signTombstone } from './signed.ts';
 
 export interface NewRoom {
   readonly names: RoomNames;
@@ -20,11 +20,8 @@ export async function makeRoom(key: DeviceKey, name: string): Promise<NewRoom> {
   const { secret, salt } = await makeRoomSecret(device);
   const names = await namesOfRoom(secret);
   const entry = await signEntry(key, names.id, { device, publicKey, name, rank: 0, by: device });
-  return {
-    names,
-    roster: { maker: device, salt, entries: [entry], tombstones: [] },
-    keys: [{ generation: 0, by: device, without: [], key: makeKeyText() }],
-  };
+  const roster: Roster = { maker: device, salt, entries: [entry], tombstones: [] };
+  return { names, roster, keys: [await nextKey(key, names, membershipOf(roster), [])] };
 }
 
 /** Who wants in. */
@@ -98,19 +95,25 @@ export async function remove(
     tombstones.push(await signTombstone(key, names.id, { device: removal.device, by, keeps: removal.keeps }));
   }
   const after = membershipOf(unite(membership.roster, { entries: [], tombstones }));
-  return { tombstones, key: nextKey(key, after, keys) };
+  return { tombstones, key: await nextKey(key, names, after, keys) };
 }
 
 /** The next room key: none of those that are out has been given it. Throws `PersonError` when this device was removed. */
-export function nextKey(key: DeviceKey, membership: Membership, keys: readonly RoomKey[]): RoomKey {
+export async function nextKey(
+  key: DeviceKey,
+  names: RoomNames,
+  membership: Membership,
+  keys: readonly RoomKey[],
+): Promise<RoomKey> {
   ownEntry(key, membership);
-  const highest = Math.max(-1, ...keys.map(({ generation }) => generation));
-  return {
+  // what those that are out made counts no more, however high they numbered it
+  const highest = Math.max(-1, ...keys.filter(({ by }) => membership.member(by)).map(({ generation }) => generation));
+  return signRoomKey(key, names.id, {
     generation: Math.min(highest + 1, MAX_GENERATION),
     by: key.device,
     without: membership.out,
     key: makeKeyText(),
-  };
+  });
 }
 
 function isLetInBy(roster: Roster, device: DeviceId, by: DeviceId): boolean {

@@ -24,7 +24,8 @@ beforeAll(async () => {
   [a, b, c, n] = (await newKeys(4)) as [DeviceKey, DeviceKey, DeviceKey, DeviceKey];
   room = await roomOf(a, b, c);
   const removal = await remove(b, room.names, membershipOf(room.roster), room.keys, c.device);
-  without = { roster: add(room.roster, ...removal.tombstones), keys: uniteKeys(room.keys, [removal.key as RoomKey]) };
+  const roster = add(room.roster, ...removal.tombstones);
+  without = { roster, keys: uniteKeys(room.keys, [removal.key as RoomKey], membershipOf(roster)) };
 });
 
 function member(roster = room.roster, keys = room.keys): OwnPart {

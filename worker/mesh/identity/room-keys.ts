@@ -1,17 +1,27 @@
 import type { RoomKey } from '../types.ts';
 import { compareText } from './bytes.ts';
-import type { Membership } from './roster.ts';
+import { MAX_TOMBSTONES, type Membership } from './roster.ts';
 
 export const MAX_ROOM_KEYS = 16;
-export const MAX_GENERATION = 1_000_000_000;
+/** A removal makes one, and one more where two members removed at once: no room that keeps to the rules has more. */
+export const MAX_GENERATION = 4 * MAX_TOMBSTONES;
 
-/** The 16 highest of both; commutative, associative, idempotent. */
-export function uniteKeys(one: readonly RoomKey[], other: readonly RoomKey[]): readonly RoomKey[] {
-  const all = new Map([...one, ...other].map((key) => [JSON.stringify(fieldsOf(key)), key]));
+/**
+ * The 16 of both that are worth most to a room of these members: clean ones, then those of members, then the highest.
+ * Commutative, associative, idempotent. Checks nothing: both must hold only what was checked (`Verifier.keysThatHold`).
+ */
+export function uniteKeys(
+  one: readonly RoomKey[],
+  other: readonly RoomKey[],
+  membership: Membership,
+): readonly RoomKey[] {
+  const worth = (key: RoomKey) => (isClean(key, membership) ? 2 : membership.member(key.by) ? 1 : 0);
+  const all = new Map([...one, ...other].map((key) => [textOf(key), key]));
   return [...all]
-    .sort(([textA, a], [textB, b]) => b.generation - a.generation || compareText(textA, textB))
+    .map(([text, key]) => ({ text, key, worth: worth(key) }))
+    .sort((a, b) => b.worth - a.worth || b.key.generation - a.key.generation || compareText(a.text, b.text))
     .slice(0, MAX_ROOM_KEYS)
-    .map(([, key]) => key);
+    .map(({ key }) => key);
 }
 
 /**
@@ -20,15 +30,20 @@ export function uniteKeys(one: readonly RoomKey[], other: readonly RoomKey[]): r
  */
 export function currentKey(keys: readonly RoomKey[], membership: Membership): RoomKey | undefined {
   const place = new Map(membership.members.map(({ device }, at) => [device, at]));
-  const clean = keys.filter(({ by, without }) => place.has(by) && membership.out.every((out) => without.includes(out)));
-  return clean.sort(
-    (a, b) =>
-      b.generation - a.generation ||
-      (place.get(a.by) ?? 0) - (place.get(b.by) ?? 0) ||
-      compareText(JSON.stringify(fieldsOf(a)), JSON.stringify(fieldsOf(b))),
-  )[0];
+  return keys
+    .filter((key) => isClean(key, membership))
+    .sort(
+      (a, b) =>
+        b.generation - a.generation ||
+        (place.get(a.by) ?? 0) - (place.get(b.by) ?? 0) ||
+        compareText(textOf(a), textOf(b)),
+    )[0];
 }
 
-function fieldsOf({ generation, by, without, key }: RoomKey) {
-  return [generation, by, without, key];
+function isClean({ by, without }: RoomKey, { member, out }: Membership): boolean {
+  return member(by) !== undefined && out.every((device) => without.includes(device));
+}
+
+function textOf({ generation, by, without, key, signature }: RoomKey): string {
+  return JSON.stringify([generation, by, without, key, signature]);
 }

@@ -48,11 +48,14 @@ export const TombstoneSchema: v.GenericSchema<unknown, Tombstone> = v.strictObje
   signature: SignatureSchema,
 });
 
-export const RoomKeySchema: v.GenericSchema<unknown, RoomKey> = v.strictObject({
+/** Of version 1 of the wire a key has no signature, and is worth nothing to this device. */
+export type HeardRoomKey = Omit<RoomKey, 'signature'> & { readonly signature?: string | undefined };
+export const RoomKeySchema: v.GenericSchema<unknown, HeardRoomKey> = v.strictObject({
   generation: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_GENERATION)),
   by: DeviceIdSchema,
   without: AscendingIdsSchema,
   key: base64urlSchema(ROOM_KEY_BYTES),
+  signature: v.optional(SignatureSchema),
 });
 
 const askFirstFields = {

@@ -1,8 +1,10 @@
-import type { Roster, RosterEntry, Tombstone } from '../types.ts';
+import type { RoomKey, Roster, RosterEntry, Tombstone } from '../types.ts';
 import { type Bytes, canonical, concatenate, fromBase64url, toBase64url } from './bytes.ts';
 import { DEVICE_ID_BYTES, type DeviceKey, isKeyOf, verifySignature } from './device-key.ts';
 import { isName } from './names.ts';
-import { MAX_ENTRIES, MAX_RANK, MAX_TOMBSTONES, unite } from './roster.ts';
+import { MAX_GENERATION } from './room-keys.ts';
+import { MAX_ENTRIES, MAX_RANK, MAX_TOMBSTONES, type Membership, unite } from './roster.ts';
+import type { HeardRoomKey } from './schemas.ts';
 
 type Unsigned<T> = Omit<T, 'signature'>;
 /** Checked signatures that are remembered; a full roster has about 200. */
@@ -14,6 +16,10 @@ export async function signEntry(key: DeviceKey, roomId: Bytes, entry: Unsigned<R
 
 export async function signTombstone(key: DeviceKey, roomId: Bytes, tombstone: Unsigned<Tombstone>): Promise<Tombstone> {
   return { ...tombstone, signature: await key.sign(tombstoneBytes(roomId, tombstone)) };
+}
+
+export async function signRoomKey(key: DeviceKey, roomId: Bytes, roomKey: Unsigned<RoomKey>): Promise<RoomKey> {
+  return { ...roomKey, signature: await key.sign(roomKeyBytes(roomId, roomKey)) };
 }
 
 export interface Taken {
@@ -66,6 +72,19 @@ export class Verifier {
     };
   }
 
+  /** Room keys that a member made; others, and those that nobody signed, are left out. Shapes must have been validated. */
+  async keysThatHold(membership: Membership, keys: readonly HeardRoomKey[]): Promise<readonly RoomKey[]> {
+    const holding: RoomKey[] = [];
+    for (const key of keys) {
+      const { signature, generation, by } = key;
+      const maker = membership.member(by);
+      if (signature === undefined || maker === undefined || generation > MAX_GENERATION) continue;
+      if (await this.#isSigned(maker.publicKey, signature, roomKeyBytes(this.#roomId, key)))
+        holding.push({ ...key, signature });
+    }
+    return holding;
+  }
+
   async #isEntry(roster: Roster, entry: RosterEntry): Promise<boolean> {
     const { device, publicKey, name, rank, by, signature } = entry;
     if (!isName(name) || !Number.isInteger(rank) || rank < 0 || rank > MAX_RANK) return false;
@@ -100,6 +119,10 @@ function entryBytes(roomId: Bytes, { device, publicKey, name, rank, by }: Unsign
 
 function tombstoneBytes(roomId: Bytes, { device, by, keeps }: Unsigned<Tombstone>): Bytes {
   return canonical('shoal tombstone 1', roomId, raw(device), raw(by), concatenate(...keeps.map(rawId)));
+}
+
+function roomKeyBytes(roomId: Bytes, { generation, by, without, key }: Unsigned<RoomKey>): Bytes {
+  return canonical('shoal room key 1', roomId, generation, raw(by), concatenate(...without.map(rawId)), raw(key));
 }
 
 /** Texts that are no base64url have passed a schema that allows none: signing them would sign something else. */

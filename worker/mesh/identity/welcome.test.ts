@@ -54,12 +54,11 @@ describe('a welcome', () => {
       const signature = 'A'.repeat(86);
       roster = add(roster, { device, publicKey, name: '😀'.repeat(40), rank: 100 + at, by: maker.device, signature });
     }
-    const many = Array.from({ length: 16 }, (_, generation) => ({
-      ...nextKey(maker, membershipOf(roster), []),
-      generation,
-      without: Array.from({ length: 400 }, (_, at) => `${at}`.padStart(22, 'A')),
-    }));
-    const messages = [...welcomeMessages(roster, uniteKeys([], many), ASKING), ...roomKeysMessages(many)];
+    const membership = membershipOf(roster);
+    const key = await nextKey(maker, room.names, membership, []);
+    const without = Array.from({ length: 400 }, (_, at) => `${at}`.padStart(22, 'A'));
+    const many = Array.from({ length: 16 }, (_, generation) => ({ ...key, generation, without }));
+    const messages = [...welcomeMessages(roster, uniteKeys([], many, membership), ASKING), ...roomKeysMessages(many)];
     for (const message of messages) {
       expect(new TextEncoder().encode(JSON.stringify(message)).length).toBeLessThan(60 * 1024);
     }

@@ -75,7 +75,8 @@ export async function openWelcome(
   const membership = membershipOf(roster);
   if (membership.standing(sender) !== 'member') throw notARoom('the device that answered is not in it');
   if (membership.standing(own) !== 'member') throw notARoom('this device was not signed in');
-  return { roster, keys: uniteKeys([], keys), askFirst, askFirstChange };
+  const holding = await verifier.keysThatHold(membership, keys);
+  return { roster, keys: uniteKeys([], holding, membership), askFirst, askFirstChange };
 }
 
 function notARoom(why: string): PersonError {

@@ -130,7 +130,9 @@ export class Members {
       if (this.#membership.standing(this.#options.key.device) !== 'member') return;
       if (currentKey(this.#keys, this.#membership) !== undefined) return;
       const here = this.#membership.members.find(({ device }) => device === this.self || this.#linked.has(device));
-      if (here?.device === this.self) this.#takeKeys([nextKey(this.#options.key, this.#membership, this.#keys)]);
+      if (here?.device !== this.self) return;
+      const { key, names } = this.#options;
+      this.#takeKeys([await nextKey(key, names, this.#membership, this.#keys)]);
     });
   }
 
@@ -173,7 +175,7 @@ export class Members {
         await this.#takeIn(message, device);
         return;
       case 'room-keys':
-        this.#takeKeys(message.keys);
+        this.#takeKeys(await this.verifier.keysThatHold(this.#membership, message.keys));
         return;
       case 'ask-first':
         this.#takeAskFirst(message, device);
@@ -228,9 +230,10 @@ export class Members {
     this.#options.onChange();
   }
 
+  /** Takes keys in that hold: its own, or checked ones. */
   #takeKeys(keys: readonly RoomKey[]): void {
     const before = currentKey(this.#keys, this.#membership);
-    this.#keys = uniteKeys(this.#keys, keys);
+    this.#keys = uniteKeys(this.#keys, keys, this.#membership);
     const current = currentKey(this.#keys, this.#membership);
     if (current?.key === before?.key) return;
     for (const message of roomKeysMessages(this.#currentKeys())) this.#spread(message);
