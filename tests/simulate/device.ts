@@ -87,6 +87,7 @@ export class SimDevice {
       profile: this.profile,
       payloads: numbersAsRows(this.#constants.bytesARow),
       models,
+      isMember: () => true,
       random: this.#random.unit,
     };
     this.node = new RoomNode(options);

@@ -30,6 +30,7 @@ class Alone {
         join: (p) => p.flat(),
       },
       models: { layers: () => LAYERS, bytes: (_, first, last) => last - first, slots: () => slots },
+      isMember: () => true,
       random: () => 0.5,
     });
   }

@@ -31,6 +31,8 @@ export interface RoomOptions<P> {
   readonly profile: DeviceProfile;
   readonly payloads: Payloads<P>;
   readonly models: ModelSizes;
+  /** On the roster now: of others nothing is kept. */
+  readonly isMember: (device: DeviceId) => boolean;
   /** In [0, 1). */
   readonly random: () => number;
 }

@@ -5,7 +5,7 @@ import type { ControlMessage } from './messages.ts';
 import { RoomNode } from './node.ts';
 import { stageOf, stateOf } from './test-states.ts';
 
-function node(device: string, incarnation = 1): RoomNode<number[]> {
+function node(device: string, incarnation = 1, isMember = (_: string) => true): RoomNode<number[]> {
   return new RoomNode({
     device,
     incarnation,
@@ -15,6 +15,7 @@ function node(device: string, incarnation = 1): RoomNode<number[]> {
     profile: stateOf(device).profile,
     payloads: { bytes: (rows) => rows.length, slice: (rows, from, to) => rows.slice(from, to), join: (p) => p.flat() },
     models: { layers: () => 4, bytes: (_, first, last) => (last - first) * 10, slots: () => 2 },
+    isMember,
     random: () => 0.5,
   });
 }
@@ -70,11 +71,46 @@ test('a record of itself that is higher than its own is gone on from', () => {
 });
 
 test('nothing is taken of a removed device', () => {
-  const { room } = linked(500);
-  room.handle({ kind: 'removed', peer: 'x' }, 550);
+  const removed = new Set<string>();
+  const room = node('a', 1, (device) => !removed.has(device));
   const message: ControlMessage = { type: 'gossip', states: [stateOf('x')], placements: [] };
+  room.handle({ kind: 'link-open', peer: 'b' }, 0);
+  room.handle({ kind: 'control', peer: 'b', message }, 500);
+  expect(room.records.of('x')).toBeDefined();
+  removed.add('x');
+  room.handle({ kind: 'removed', peer: 'x' }, 550);
+  expect(room.records.of('x')).toBeUndefined();
   room.handle({ kind: 'control', peer: 'b', message }, 600);
   expect(room.records.of('x')).toBeUndefined();
+  expect(sent(room.handle({ kind: 'link-open', peer: 'c' }, 700))).toMatchObject([
+    { type: 'digest', states: [['a', 1, 2]] },
+  ]);
+});
+
+test('a member cannot make others keep records of devices that are not in the room', () => {
+  const room = node('a', 1, (device) => device === 'a' || device === 'b');
+  room.handle({ kind: 'link-open', peer: 'b' }, 0);
+  for (let i = 0; i < 100; i++) {
+    const states = [stateOf(`x${i}`, { links: [`x${i + 1}`] }), stateOf(`y${i}`, { links: ['a', 'b'] })];
+    room.handle({ kind: 'control', peer: 'b', message: { type: 'gossip', states, placements: [] } }, 10 + i);
+  }
+  room.handle({ kind: 'tick' }, 250);
+  expect([...room.records.devices()]).toEqual(['a']);
+});
+
+test('links of strangers that go are no part of what a device says of itself, and it still links to everybody', () => {
+  const room = node('a', 1, (device) => /^[a-k]$/.test(device));
+  const feed = (input: Input<number[]>, nowMs: number) => room.handle(input, nowMs);
+  feed({ kind: 'link-open', peer: 'b' }, 0);
+  for (let i = 0; i < 70; i++) {
+    feed({ kind: 'link-open', peer: `stranger ${i}` }, 10 + i);
+    feed({ kind: 'link-closed', peer: `stranger ${i}` }, 20 + i);
+    feed({ kind: 'connect-failed', peer: `stranger ${i}` }, 20 + i);
+  }
+  feed({ kind: 'present', peer: 'c', address: 'c.1' }, 200);
+  const effects = feed({ kind: 'tick' }, 250);
+  expect(room.records.of('a')).toMatchObject({ links: ['b'], lost: [] });
+  expect(effects).toContainEqual({ kind: 'connect', peer: 'c', address: 'c.1' });
 });
 
 test('one device alone loads, answers, stores before it says so, and ends with a stop token', () => {

@@ -41,8 +41,6 @@ export class RoomNode<P> {
   #effects: Effect<P>[] = [];
   /** What this device says to itself, as driver and stage: handled before `handle` ends. */
   readonly #toSelf: ToSelf<P>[] = [];
-  /** Members no more: nothing of them is taken. */
-  readonly #removed = new Set<DeviceId>();
   #visible = true;
   #wakeLock = false;
   #away = false;
@@ -60,7 +58,7 @@ export class RoomNode<P> {
     this.#options = options;
     const { device, payloads, models, profile, random } = options;
     const post = this.#post();
-    this.records = new Records(device);
+    this.records = new Records(device, options.isMember);
     this.gossip = new Gossip(post, this.links, this.records, this.book, options.incarnation);
     this.view = new View(device, this.links, this.records, this.book);
     this.stages = new StageHost(
@@ -147,10 +145,9 @@ export class RoomNode<P> {
         this.#lost(input.peer);
         return;
       case 'present':
-        if (!this.#removed.has(input.peer)) this.topology.present(input.peer, input.address);
+        if (this.#options.isMember(input.peer)) this.topology.present(input.peer, input.address);
         return;
       case 'removed':
-        this.#removed.add(input.peer);
         this.topology.removed(input.peer);
         this.links.letGo(input.peer);
         this.records.remove(input.peer);
@@ -241,7 +238,7 @@ export class RoomNode<P> {
   }
 
   #linked(peer: DeviceId): void {
-    if (this.#away) return;
+    if (this.#away || !this.#options.isMember(peer)) return;
     if (this.links.isUp(peer)) this.#unlinked(peer);
     this.links.opened(peer, this.#clock.nowMs);
     this.records.linked(peer);
@@ -251,8 +248,9 @@ export class RoomNode<P> {
     this.gossip.sendDigest(peer);
   }
 
-  /** Closed, silent, gone, or never came about. */
+  /** Closed, silent, gone, or never came about. That a stranger went is of no interest. */
   #lost(peer: DeviceId): void {
+    if (!this.#options.isMember(peer)) return;
     const wasUp = this.links.isUp(peer);
     this.links.lose(peer, this.#clock.nowMs);
     this.topology.closed(peer);
@@ -363,7 +361,6 @@ export class RoomNode<P> {
   // ---------- gossip ----------
 
   #learn(from: DeviceId, state: DeviceState): void {
-    if (this.#removed.has(state.device)) return;
     if (state.device !== this.#options.device) {
       const isNews = this.records.accept(state, from, this.#clock.nowMs);
       if (isNews && this.driver.needs(state.device)) this.view.news++;

@@ -16,6 +16,7 @@ export function isNewer(a: { incarnation: number; counter: number }, b: { incarn
 /** The state records of all devices, each the newest that came, whoever brought it; and what peers were not sent yet. */
 export class Records {
   readonly #self: DeviceId;
+  readonly #isMember: (device: DeviceId) => boolean;
   readonly #kept = new Map<DeviceId, Kept>();
   /** For each linked peer the devices whose record it may lack. */
   readonly #pending = new Map<DeviceId, Set<DeviceId>>();
@@ -23,8 +24,10 @@ export class Records {
   #live: Set<DeviceId>;
   #liveVersion = -1;
 
-  constructor(self: DeviceId) {
+  /** @param isMember on the roster now: records of others are not taken, and forgotten */
+  constructor(self: DeviceId, isMember: (device: DeviceId) => boolean = () => true) {
     this.#self = self;
+    this.#isMember = isMember;
     this.#live = new Set([self]);
   }
 
@@ -50,6 +53,7 @@ export class Records {
 
   /** Takes a record if it is news; `from` has it from now on, others get it at the next flush. */
   accept(state: DeviceState, from: DeviceId | undefined, nowMs: number): boolean {
+    if (!this.#isMember(state.device)) return false;
     const known = this.#kept.get(state.device);
     if (from !== undefined && (known === undefined || !isNewer(known.state, state))) {
       this.#pending.get(from)?.delete(state.device);
@@ -136,15 +140,16 @@ export class Records {
       if (isNewer(state, other)) lacks.push(state);
       else if (isNewer(other, state)) asks.push(device);
     }
-    for (const device of theirs.keys()) if (!this.#kept.has(device)) asks.push(device);
+    for (const device of theirs.keys()) if (!this.#kept.has(device) && this.#isMember(device)) asks.push(device);
     return { lacks, asks };
   }
 
-  /** Forgets devices that nobody reached for long. */
+  /** Forgets devices that nobody reached for long, and those that are no members. */
   forgetOld(nowMs: number): void {
     const live = this.live();
     for (const [device, kept] of this.#kept) {
-      if (live.has(device)) kept.seenMs = nowMs;
+      if (!this.#isMember(device)) this.remove(device);
+      else if (live.has(device)) kept.seenMs = nowMs;
       else if (nowMs - kept.seenMs > FORGET_MS) this.#kept.delete(device);
     }
   }

@@ -173,6 +173,7 @@ export class Room {
       onTrouble: parts.onTrouble,
     });
     this.#members = members;
+    const isMember = (device: DeviceId) => members.isMember(device);
     this.#inviteKey = undefined;
     this.#asking = false;
     this.#refused = undefined;
@@ -181,7 +182,7 @@ export class Room {
     const store = parts.store(feed);
     this.#stages = stages;
     const host = new RoomHost({
-      room: this.#roomOptions(),
+      room: this.#roomOptions(isMember),
       links: this.links,
       stages,
       store,
@@ -195,7 +196,7 @@ export class Room {
     for (const { device, proved } of this.links.open) members.linked(device, proved.peer.publicKey, proved.learned);
   }
 
-  #roomOptions(): RoomOptions<Rows> {
+  #roomOptions(isMember: (device: DeviceId) => boolean): RoomOptions<Rows> {
     const room = this;
     const { device, key, name, profile, models, random, appVersion, wireVersion } = this.#parts;
     return {
@@ -209,6 +210,7 @@ export class Room {
       profile,
       payloads,
       models,
+      isMember,
       random,
     };
   }
@@ -281,7 +283,8 @@ export class Room {
         this.#welcomes.delete(device);
         if (reason === 'replaced') return; // the other link goes on
         this.#members?.unlinked(device);
-        this.#host?.feed({ kind: 'link-closed', peer: device });
+        // who came to ask, or did not come in, was no link of the room
+        if (this.#members?.isMember(device)) this.#host?.feed({ kind: 'link-closed', peer: device });
       },
     };
   }
