@@ -46,6 +46,7 @@ test('a room asks before a device joins; whoever is inside allows, denies, remov
 
   await test.step('nobody is asked where asking is off', async () => {
     await ann.setAskFirst(false);
+    await maker.waitForView('not asking either', ({ askFirst }) => !askFirst);
     const eve = await setting.open('Eve');
     await eve.join(await ann.invite());
     await Promise.all([maker, ann, eve].map((device) => device.sees(3)));
