@@ -219,6 +219,19 @@ test('callers that prove nothing do not keep out one that can', async ({ open, s
   await two.isLinked();
 });
 
+test('a page that the browser kept says that it is here again', async ({ open }) => {
+  const [one, two] = [await open(), await open()];
+  await two.join(await one.make());
+  await one.isLinked();
+  await two.isLinked();
+  const pass = (type: string) =>
+    two.page.evaluate((named) => dispatchEvent(new PageTransitionEvent(named, { persisted: true })), type);
+  await pass('pagehide');
+  await expect.poll(async () => (await one.state()).heard).toEqual(['goodbye']);
+  await pass('pageshow');
+  await expect.poll(async () => (await one.state()).notes).toEqual(['here again']);
+});
+
 test('on another network the connection looks for another way, and the link stays', async ({ open }) => {
   const [one, two] = [await open(), await open()];
   await two.join(await one.make());

@@ -57,6 +57,9 @@ const links = new Links<Message>({
   leaving: () => {
     for (const link of links.open) link.sendControl({ kind: 'goodbye' });
   },
+  returned: () => {
+    for (const link of links.open) link.sendControl({ kind: 'note', text: 'here again' });
+  },
 });
 attachLinks(globalThis as unknown as Parameters<typeof attachLinks>[0], links);
 

@@ -75,7 +75,8 @@ export class RoomConnections {
     worker.addEventListener('message', heard as EventListener);
     signal.addEventListener('abort', () => worker.removeEventListener('message', heard as EventListener));
     window.addEventListener('pagehide', () => this.#tell({ kind: 'leaving' }), { signal });
-    window.addEventListener('pageshow', ({ persisted }) => persisted && this.#wake('all'), { signal });
+    // the browser had kept the page: it said goodbye when it went
+    window.addEventListener('pageshow', ({ persisted }) => persisted && this.#returned(), { signal });
     window.addEventListener('online', () => this.#networkChanged(), { signal });
     document.addEventListener(
       'visibilitychange',
@@ -301,6 +302,11 @@ export class RoomConnections {
     for (const { connection } of this.#entries.values())
       if (which === 'all' || connection.peerConnection?.connectionState !== 'connected') connection.restart();
     void this.#introductions.announce();
+  }
+
+  #returned(): void {
+    this.#tell({ kind: 'returned' });
+    this.#wake('all');
   }
 
   #networkChanged(): void {

@@ -370,6 +370,7 @@ describe('links', () => {
       visibility: (hidden) => said.push(hidden),
       wakeLock: (held) => said.push({ held }),
       leaving: () => said.push('leaving'),
+      returned: () => said.push('returned'),
     });
     const messages: ToWorker[] = [
       { kind: 'address', address: 'here' },
@@ -378,9 +379,10 @@ describe('links', () => {
       { kind: 'visibility', hidden: true },
       { kind: 'wake-lock', held: true },
       { kind: 'leaving' },
+      { kind: 'returned' },
     ];
     for (const message of messages) ann.links.receive(message);
-    expect(said).toEqual(['here', 'no you', true, { held: true }, 'leaving']);
+    expect(said).toEqual(['here', 'no you', true, { held: true }, 'leaving', 'returned']);
     expect(ann.posted).toEqual([{ kind: 'call', addresses: ['you'] }]);
   });
 

@@ -35,6 +35,8 @@ export interface LinksOptions<Message> {
   wakeLock?(held: boolean): void;
   /** The page goes: now is the time for a goodbye over each link. */
   leaving?(): void;
+  /** It had gone, and is back. */
+  returned?(): void;
 }
 
 type Connection = Extract<ToWorker, { kind: 'connection' }>;
@@ -103,6 +105,9 @@ export class Links<Message> {
         return;
       case 'leaving':
         this.#options.leaving?.();
+        return;
+      case 'returned':
+        this.#options.returned?.();
         return;
       default:
         message satisfies never;

@@ -42,7 +42,9 @@ export type ToWorker =
   /** The page keeps the screen on, or does not any more. */
   | { readonly kind: 'wake-lock'; readonly held: boolean }
   /** The page is going: what is to be said is said now. */
-  | { readonly kind: 'leaving' };
+  | { readonly kind: 'leaving' }
+  /** The page that went was kept, and is here again. */
+  | { readonly kind: 'returned' };
 
 export type ToWindow =
   /** Handlers are in place: the description may be sent. */

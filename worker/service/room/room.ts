@@ -116,6 +116,7 @@ export class Room {
         this.#presence();
       },
       leaving: () => this.#host?.feed({ kind: 'leave' }),
+      returned: () => this.#host?.feed({ kind: 'return' }),
     });
     if ('inviteKey' in start) this.#inviteKey = start.inviteKey;
     else this.#enter(start);
@@ -193,7 +194,9 @@ export class Room {
     // what the window said while this device was on its way in
     this.#presence();
     void store.restore().then((sessions) => host.restore(sessions));
-    for (const { device, proved } of this.links.open) members.linked(device, proved.peer.publicKey, proved.learned);
+    for (const { device, proved } of this.links.open) {
+      members.linked(device, proved.peer.publicKey, proved.learned, proved.peer.roomKey);
+    }
   }
 
   #roomOptions(isMember: (device: DeviceId) => boolean): RoomOptions<Rows> {
@@ -272,7 +275,7 @@ export class Room {
     const { device, proved } = link;
     if (this.#isTurnedAway) queueMicrotask(() => this.links.disconnect(device));
     else if (this.#members === undefined) link.sendControl({ kind: 'ask', name: this.#parts.name });
-    else this.#members.linked(device, proved.peer.publicKey, proved.learned);
+    else this.#members.linked(device, proved.peer.publicKey, proved.learned, proved.peer.roomKey);
     return {
       control: (message) => this.#control(device, message),
       frame: (frame) => {
