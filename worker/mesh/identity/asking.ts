@@ -103,7 +103,8 @@ export class AskingDesk {
   /** A member passes on that a question is over. */
   heardDenial(denial: Denial, from: DeviceId, nowMs: number): readonly AskingEffect[] {
     const expired = this.tick(nowMs);
-    if (this.#membership().standing(denial.by) !== 'member') return expired;
+    // its own are not news to it: what comes in its name is made up
+    if (denial.by === this.#self || this.#membership().standing(denial.by) !== 'member') return expired;
     const effects = denial.reason === 'denied' ? this.#deny(denial, nowMs) : this.#withdraw(denial);
     return [...expired, ...effects.map((effect) => (effect.kind === 'spread' ? { ...effect, except: from } : effect))];
   }

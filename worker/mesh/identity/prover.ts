@@ -69,6 +69,8 @@ export type ProofOutcome =
         readonly role: Role;
         /** From the roster; a newcomer is not on it, and to a newcomer nobody is. */
         readonly name?: string;
+        /** That a newcomer proved: it is the one that holds, unless that newcomer is on the roster. */
+        readonly roomKey?: string;
       };
       readonly version: number;
       /** Entries that the peer showed and this device lacked: to be taken in. */
@@ -112,6 +114,8 @@ export class Prover {
   #vouch: 'none' | 'asked' | 'answered' = 'none';
   #isAskedToVouch = false;
   #learned: readonly RosterEntry[] = [];
+  /** The room key that the peer proved as a newcomer. */
+  #proved: string | undefined;
 
   constructor(options: ProverOptions) {
     this.#options = options;
@@ -252,6 +256,7 @@ export class Prover {
     if (standing === 'removed') return this.#refuseSigned('removed', proved);
     const isCurrent = currentKey(keys, membership)?.key === proved;
     if (standing === 'unknown' && !isCurrent) return this.#refuseSigned('old-invite', proved);
+    this.#proved = proved;
     await this.#prove(proved);
     return this.#take();
   }
@@ -309,7 +314,13 @@ export class Prover {
       this.#learned.find((entry) => entry.device === device)?.name;
     this.#outcome = {
       kind: 'accepted',
-      peer: { device, publicKey, role, ...(name !== undefined && { name }) },
+      peer: {
+        device,
+        publicKey,
+        role,
+        ...(name !== undefined && { name }),
+        ...(this.#proved !== undefined && { roomKey: this.#proved }),
+      },
       version: this.#version,
       learned: this.#learned,
     };

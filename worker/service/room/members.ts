@@ -1,9 +1,12 @@
+import { PersonError } from '../../errors.ts';
 import {
+  ASKING_MS,
   type AskFirst,
   AskingDesk,
   type AskingEffect,
   admit,
   currentKey,
+  type Denied,
   type DeviceKey,
   type IdentityMessage,
   type Joined,
@@ -24,6 +27,13 @@ import {
 } from '../../mesh/identity/index.ts';
 import type { DeviceId, RoomKey, Roster } from '../../mesh/types.ts';
 
+/** Devices with a link that are not in. */
+export const MAX_NEWCOMERS = 8;
+/** How long a newcomer may take to ask. */
+export const ASK_WITHIN_MS = 10_000;
+/** Where the room has no key that holds, the first member that is here makes one at once, others so much later. */
+export const OTHERS_MAKE_KEY_MS = 2000;
+
 export interface MembersOptions {
   readonly key: DeviceKey;
   readonly names: RoomNames;
@@ -42,6 +52,16 @@ export interface MembersOptions {
 
 type News = Pick<Roster, 'entries' | 'tombstones'>;
 
+/** What is known of a device with a link. */
+interface Linked {
+  readonly publicKey: string;
+  /** The room key that it proved, where it came as a newcomer. */
+  readonly roomKey: string | undefined;
+  hasAsked: boolean;
+  /** When it has to be a member, or goes. */
+  untilMs: number;
+}
+
 /**
  * Who is in the room, as this member knows it: takes in what others signed, lets newcomers in, removes members, and passes
  * all of it on. What arrives is handled one after another, since signatures take their time.
@@ -53,8 +73,8 @@ export class Members {
   #roster: Roster;
   #keys: readonly RoomKey[];
   #membership: Membership;
-  /** Devices with a link, and the public keys that they proved. */
-  readonly #linked = new Map<DeviceId, string>();
+  readonly #linked = new Map<DeviceId, Linked>();
+  #keylessSinceMs: number | undefined;
   #last: Promise<void> = Promise.resolve();
   #askFirst: AskFirst;
 
@@ -104,12 +124,19 @@ export class Members {
     return this.#membership.standing(device) === 'member';
   }
 
-  /** A link to a proved device is open; what its proof showed of the roster is taken in. */
-  linked(device: DeviceId, publicKey: string, learned: Roster['entries']): void {
-    this.#linked.set(device, publicKey);
+  /**
+   * A link to a proved device is open; what its proof showed of the roster is taken in.
+   * @param roomKey that it proved, where it came as a newcomer
+   */
+  linked(device: DeviceId, publicKey: string, learned: Roster['entries'], roomKey?: string): void {
+    const link: Linked = { publicKey, roomKey, hasAsked: false, untilMs: this.#options.now() + ASK_WITHIN_MS };
+    this.#linked.set(device, link);
     this.#do(async () => {
       if (learned.length > 0) await this.#takeIn({ entries: learned, tombstones: [] }, device);
-      if (this.#linked.has(device) && this.isMember(device)) this.#greet(device);
+      if (this.#linked.get(device) !== link) return;
+      if (this.isMember(device)) this.#greet(device);
+      else if (this.#newcomers().indexOf(device) >= MAX_NEWCOMERS) await this.#turnAway(device, 'busy');
+      else if (!this.#provedCurrentKey(link)) await this.#turnAway(device);
     });
   }
 
@@ -125,15 +152,25 @@ export class Members {
   /** At least each second. */
   tick(): void {
     this.#do(async () => {
-      await this.#carryOut(this.#desk.tick(this.#options.now()));
-      // after a member left by itself: the first of those who are here makes the key that it does not know
-      if (this.#membership.standing(this.#options.key.device) !== 'member') return;
-      if (currentKey(this.#keys, this.#membership) !== undefined) return;
-      const here = this.#membership.members.find(({ device }) => device === this.self || this.#linked.has(device));
-      if (here?.device !== this.self) return;
-      const { key, names } = this.#options;
-      this.#takeKeys([await nextKey(key, names, this.#membership, this.#keys)]);
+      const now = this.#options.now();
+      await this.#carryOut(this.#desk.tick(now));
+      for (const device of this.#newcomers())
+        if ((this.#linked.get(device)?.untilMs ?? now) <= now) await this.#turnAway(device);
+      await this.#makeMissingKey(now);
     });
+  }
+
+  /** After a member left by itself, or two removed at once: a key that none of those knows. */
+  async #makeMissingKey(now: number): Promise<void> {
+    if (!this.isMember(this.self) || this.inviteKey !== undefined) {
+      this.#keylessSinceMs = undefined;
+      return;
+    }
+    this.#keylessSinceMs ??= now;
+    const here = this.#membership.members.find(({ device }) => device === this.self || this.#linked.has(device));
+    if (here?.device !== this.self && now - this.#keylessSinceMs < OTHERS_MAKE_KEY_MS) return;
+    const { key, names } = this.#options;
+    await this.#takeKeys([await nextKey(key, names, this.#membership, this.#keys)]);
   }
 
   /** The person's answer to a device that asks. */
@@ -147,7 +184,7 @@ export class Members {
       const { key, names } = this.#options;
       const { tombstones, key: next } = await remove(key, names, this.#membership, this.#keys, device);
       await this.#changed(unite(this.#roster, { entries: [], tombstones }), { entries: [], tombstones });
-      if (next !== undefined) this.#takeKeys([next]);
+      if (next !== undefined) await this.#takeKeys([next]);
     });
   }
 
@@ -162,11 +199,10 @@ export class Members {
 
   async #receive(device: DeviceId, message: IdentityMessage): Promise<void> {
     const now = this.#options.now();
-    const publicKey = this.#linked.get(device);
-    if (publicKey === undefined) return;
+    const link = this.#linked.get(device);
+    if (link === undefined) return;
     if (message.kind === 'ask') {
-      const newcomer = { device, publicKey, name: message.name };
-      await this.#carryOut(this.#desk.asked(newcomer, now));
+      await this.#asked(device, link, message.name);
       return;
     }
     if (!this.isMember(device)) return;
@@ -175,7 +211,7 @@ export class Members {
         await this.#takeIn(message, device);
         return;
       case 'room-keys':
-        this.#takeKeys(await this.verifier.keysThatHold(this.#membership, message.keys));
+        await this.#takeKeys(await this.verifier.keysThatHold(this.#membership, message.keys));
         return;
       case 'ask-first':
         this.#takeAskFirst(message, device);
@@ -193,6 +229,40 @@ export class Members {
       default:
         message satisfies never;
     }
+  }
+
+  /** A newcomer asks; once for each link, and only who proved the key that holds now. */
+  async #asked(device: DeviceId, link: Linked, name: string): Promise<void> {
+    if (link.hasAsked) return;
+    const now = this.#options.now();
+    link.hasAsked = true;
+    link.untilMs = now + ASKING_MS + ASK_WITHIN_MS;
+    if (!this.isMember(device) && !this.#provedCurrentKey(link)) {
+      await this.#turnAway(device);
+      return;
+    }
+    try {
+      await this.#carryOut(this.#desk.asked({ device, publicKey: link.publicKey, name }, now));
+    } catch (error) {
+      if (!(error instanceof PersonError)) throw error;
+      await this.#turnAway(device, 'full');
+    }
+  }
+
+  #newcomers(): readonly DeviceId[] {
+    return [...this.#linked.keys()].filter((device) => !this.isMember(device));
+  }
+
+  #provedCurrentKey({ roomKey }: Linked): boolean {
+    return roomKey !== undefined && roomKey === this.inviteKey;
+  }
+
+  /** Closes the link to a newcomer, and ends its question. */
+  async #turnAway(device: DeviceId, reason?: Denied['reason']): Promise<void> {
+    if (reason !== undefined) this.#options.send(device, { kind: 'denied', reason });
+    this.#linked.delete(device);
+    this.#options.disconnect(device);
+    await this.#carryOut(this.#desk.linkLost(device));
   }
 
   /** What a member that has just linked should know. */
@@ -217,6 +287,7 @@ export class Members {
 
   async #changed(roster: Roster, news: News, from?: DeviceId): Promise<void> {
     const before = this.#membership;
+    const keyBefore = this.inviteKey;
     this.#roster = roster;
     this.#membership = membershipOf(roster);
     for (const message of rosterMessages(news)) this.#spread(message, from);
@@ -227,17 +298,23 @@ export class Members {
       this.#options.onRemoved(device);
     }
     await this.#carryOut(this.#desk.rosterChanged());
+    if (this.inviteKey !== keyBefore) await this.#keyChanged();
     this.#options.onChange();
   }
 
   /** Takes keys in that hold: its own, or checked ones. */
-  #takeKeys(keys: readonly RoomKey[]): void {
-    const before = currentKey(this.#keys, this.#membership);
+  async #takeKeys(keys: readonly RoomKey[]): Promise<void> {
+    const before = this.inviteKey;
     this.#keys = uniteKeys(this.#keys, keys, this.#membership);
-    const current = currentKey(this.#keys, this.#membership);
-    if (current?.key === before?.key) return;
-    for (const message of roomKeysMessages(this.#currentKeys())) this.#spread(message);
+    if (this.inviteKey === before) return;
+    await this.#keyChanged();
     this.#options.onChange();
+  }
+
+  /** Members are told; newcomers proved a key that opens nothing any more. */
+  async #keyChanged(): Promise<void> {
+    for (const message of roomKeysMessages(this.#currentKeys())) this.#spread(message);
+    for (const device of this.#newcomers()) await this.#turnAway(device);
   }
 
   #takeAskFirst({ askFirst, askFirstChange }: AskFirst, from?: DeviceId): void {
@@ -263,7 +340,8 @@ export class Members {
           this.#welcome(effect.device);
           break;
         case 'tell':
-          this.#options.send(effect.device, effect.message);
+          if (effect.message.kind === 'denied') await this.#turnAway(effect.device, effect.message.reason);
+          else this.#options.send(effect.device, effect.message);
           break;
         case 'spread':
           this.#spread(effect.message, effect.except);
@@ -272,7 +350,6 @@ export class Members {
           effect satisfies never;
       }
     }
-    if (effects.length > 0) this.#options.onChange();
   }
 
   #welcome(device: DeviceId): void {
