@@ -192,7 +192,7 @@ test.describe('a conversation', () => {
     await expect(page.getByRole('button', { name: 'Stop' })).toBeVisible();
     await finished(page);
     const answer = answers(page).last();
-    await expect(answer).toContainText(/[\d.]+ tokens a second, first token after [\d.]+ s/);
+    await expect(answer).toContainText(/[\d.]+ tokens a second, first token after [\d.]+\ss/);
     await expect(answer.getByRole('heading', { name: 'The other side' })).toBeVisible();
     await expect(answer.getByRole('table')).toBeVisible();
     await expect(answer.locator('.code')).toContainText('def next_high_tides');
@@ -224,6 +224,21 @@ test.describe('a conversation', () => {
     await expect(answers(page)).toHaveCount(1);
     const text = await answers(page).innerText();
     expect(text.split('The moon pulls on the sea').length).toBe(2);
+  });
+
+  test('says that a stop was taken while a long step still runs, and leaves the focus at the field', async ({
+    page,
+  }) => {
+    await ready(page, '&prefill=2500&rate=60');
+    await ask(page, 'Why?');
+    const composer = page.locator('chat-composer');
+    await composer.getByRole('button', { name: 'Stop', exact: true }).press('Enter');
+    await expect(composer.getByRole('button', { name: 'Stopping' })).toHaveAttribute('aria-disabled', 'true');
+    await expect(answers(page)).toContainText('Stopping The step that is being computed ends first.');
+    await expect(page.getByRole('log')).toHaveText('Stopping');
+    await expect(answers(page)).toContainText('Stopped.');
+    await expect(page.getByRole('log')).toHaveText('Stopped.');
+    await expect(page.getByRole('button', { name: 'Send' })).toBeFocused();
   });
 
   test('a page that was reloaded in the middle of a thought goes on with it, nothing twice', async ({ page }) => {

@@ -1,7 +1,7 @@
 import { html, nothing } from 'lit';
 import type { App } from '../app.ts';
 import { roomModel } from '../state/answering.ts';
-import { loadedBytes, stageParts } from '../state/room-model.ts';
+import { isModelPreparing, loadedBytes, stageParts } from '../state/room-model.ts';
 import { bytesOf } from '../ui/format.ts';
 import { scalesOver } from '../ui/scales.ts';
 import { roomWords as words } from '../words/room.ts';
@@ -26,6 +26,7 @@ function said(model: NonNullable<ReturnType<typeof roomModel>>): string {
   const { name, phase } = model;
   if (phase === 'ready') return `${name}, ${words.readyState.toLowerCase()}`;
   if (phase === 'interrupted') return `${name}, ${words.interruptedState.toLowerCase()}`;
+  if (isModelPreparing(model)) return `${name}, ${words.stage.preparing}`;
   const { done, total } = loadedBytes(model);
   return total > 0 ? `${name}, ${bytesOf(done, total)}` : words.chatLoading(name);
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RoomDevice, RoomModelView, RoomStage } from '../../worker/api.ts';
-import { loadedBytes, readersOf, roomMemory, stageParts } from './room-model.ts';
+import { isModelPreparing, loadedBytes, readersOf, roomMemory, stageParts } from './room-model.ts';
 
 const stage = (device: string, first: number, last: number, rest: Partial<RoomStage> = {}): RoomStage => ({
   ...{ device, first, last, phase: 'ready', doneBytes: 100, totalBytes: 100 },
@@ -45,6 +45,15 @@ describe('a model of the room', () => {
       done: 120,
       total: 400,
     });
+  });
+
+  it('is being prepared once all that its devices are to have is there', () => {
+    const here = stage('b', 4, 8, { phase: 'loading' });
+    const arriving = stage('c', 8, 10, { phase: 'loading', doneBytes: 60 });
+    expect(isModelPreparing(model([stage('a', 0, 4), here]))).toBe(true);
+    expect(isModelPreparing(model([stage('a', 0, 4), here, arriving]))).toBe(false);
+    expect(isModelPreparing(model([here, stage('c', 8, 10, { phase: 'waiting' })]))).toBe(false);
+    expect(isModelPreparing({ ...model([stage('a', 0, 10)]), phase: 'ready' })).toBe(false);
   });
 
   it('is read by those who hold its ends', () => {

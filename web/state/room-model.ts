@@ -6,6 +6,12 @@ export function isPreparing({ phase, doneBytes, totalBytes }: RoomStage): boolea
   return phase === 'loading' && totalBytes > 0 && doneBytes >= totalBytes;
 }
 
+/** All that its devices are to have is there, and their GPUs are being prepared. */
+export function isModelPreparing({ phase, stages }: RoomModelView): boolean {
+  const open = stages.filter((stage) => stage.phase !== 'ready');
+  return phase === 'loading' && open.length > 0 && open.every(isPreparing);
+}
+
 export interface StagePart {
   readonly stage: RoomStage;
   readonly layers: number;

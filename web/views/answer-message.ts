@@ -4,7 +4,7 @@ import type { App } from '../app.ts';
 import { answering } from '../state/answering.ts';
 import type { Conversation, Message } from '../state/conversation.ts';
 import type { Live } from '../state/live-answer.ts';
-import { count, percent, seconds, speed } from '../ui/format.ts';
+import { count, percent, seconds, speed, unbroken } from '../ui/format.ts';
 import { icon } from '../ui/icons.ts';
 import { button, calmLine, iconButton } from '../ui/parts.ts';
 import { scales } from '../ui/scales.ts';
@@ -96,20 +96,26 @@ export class AnswerMessage extends View {
   #writing(live: Live): TemplateResult {
     if (live.phase === 'reloading') return this.#reloading(live);
     const parts: TemplateResult[] = [];
-    if (live.phase === 'stopping') parts.push(html`<span class="meta">${words.stopping}</span>`);
+    if (live.phase === 'stopping') parts.push(this.#stopping(live));
     else if (live.phase === 'queued' || live.phase === 'prefill') parts.push(this.#prefill(live));
     // nothing is written while the room looks for a way on
-    if (live.tokensPerSecond !== undefined && live.phase !== 'queued' && live.room.length === 0) {
+    const runs = live.phase !== 'queued' && live.phase !== 'stopping';
+    if (live.tokensPerSecond !== undefined && runs && live.room.length === 0) {
       parts.push(html`<span class="state now">${words.speed(speed(live.tokensPerSecond))}</span>`);
     }
     if (live.firstTokenMs !== undefined && live.tokens > 0) {
       parts.push(
-        html`<span class="meta">${words.first(seconds(live.firstTokenMs))}, ${words.soFar(count(live.tokens))}</span>`,
+        html`<span class="meta">${words.first(unbroken(seconds(live.firstTokenMs)))}, ${words.soFar(count(live.tokens))}</span>`,
       );
     }
     return html`${roomPast(live.roomPast)} ${roomLine(this.app, live)}
       <div class="acts progress">${parts}</div>
       ${live.notice ? calmLine('plain', live.notice) : nothing}`;
+  }
+
+  /** While the conversation is read, a step takes long. */
+  #stopping({ tokens }: Live): TemplateResult {
+    return html`<span class="state now">${words.stopping}</span> ${tokens === 0 ? html`<span class="meta">${words.stoppingNote}</span>` : nothing}`;
   }
 
   #prefill(live: Live): TemplateResult {
@@ -157,7 +163,7 @@ export class AnswerMessage extends View {
 
   #figures(tokensPerSecond: number, firstTokenMs: number): string {
     if (firstTokenMs <= 0) return '';
-    if (tokensPerSecond <= 0) return words.onlyFirst(seconds(firstTokenMs));
-    return words.figures(speed(tokensPerSecond), seconds(firstTokenMs));
+    const first = unbroken(seconds(firstTokenMs));
+    return tokensPerSecond <= 0 ? words.onlyFirst(first) : words.figures(speed(tokensPerSecond), first);
   }
 }

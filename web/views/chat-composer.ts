@@ -5,7 +5,7 @@ import { answering } from '../state/answering.ts';
 import { shownPath } from '../state/conversation.ts';
 import { keepDraft, readDraft } from '../state/drafts.ts';
 import { loadingProgress } from '../state/loading-progress.ts';
-import { loadedBytes } from '../state/room-model.ts';
+import { isModelPreparing, loadedBytes } from '../state/room-model.ts';
 import { count, percent } from '../ui/format.ts';
 import { icon, stopIcon } from '../ui/icons.ts';
 import { meter } from '../ui/parts.ts';
@@ -25,6 +25,7 @@ export class ChatComposer extends View {
   @state() private typed = '';
   #wasLive = false;
   #shownTokens = 0;
+  #stopHadFocus = false;
 
   protected watched() {
     const { models, chats, preferences, room } = this.app;
@@ -59,10 +60,14 @@ export class ChatComposer extends View {
   }
 
   protected override willUpdate(changed: PropertyValues): void {
+    this.#stopHadFocus = this.querySelector('.stop')?.contains(document.activeElement) === true;
     if (changed.has('conversation')) this.typed = readDraft(this.conversation);
   }
 
   protected override updated(): void {
+    // the button that was pressed is gone with the answer
+    if (this.#stopHadFocus && !this.querySelector('.stop'))
+      this.querySelector<HTMLElement>('.foot .btn, .send')?.focus();
     const field = this.querySelector('textarea');
     if (!field || CSS.supports('field-sizing', 'content')) return;
     field.style.height = 'auto';
@@ -102,7 +107,10 @@ export class ChatComposer extends View {
     const room = by?.by === 'room' ? by : undefined;
     if (room?.model.phase === 'loading') {
       const { done, total } = loadedBytes(room.model);
-      return html`<span class="ctx">${roomWords.chatLoadingPercent(room.name, percent(done, total))}</span>`;
+      const said = isModelPreparing(room.model)
+        ? roomWords.chatAlmost(room.name)
+        : roomWords.chatLoadingPercent(room.name, percent(done, total));
+      return html`<span class="ctx">${said}</span>`;
     }
     if (room?.model.phase === 'interrupted') return html`<span class="ctx">${roomWords.chatBroken(room.name)}</span>`;
     const { used, context } = this.#usage();
@@ -143,9 +151,10 @@ export class ChatComposer extends View {
         type="button"
         class="btn stop"
         aria-busy=${stopping ? 'true' : nothing}
-        @click=${() => void this.app.answers.stop()}
+        aria-disabled=${stopping ? 'true' : nothing}
+        @click=${() => void (stopping || this.app.answers.stop())}
       >
-        ${stopIcon}${words.stop}
+        ${stopIcon}${stopping ? words.stopping : words.stop}
       </button>`;
     }
     const loading = this.app.models.loading.value?.phase;

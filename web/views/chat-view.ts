@@ -145,18 +145,22 @@ export class ChatView extends View {
     if (target.closest('a') || target instanceof HTMLDialogElement) this.querySelector('dialog')?.close();
   };
 
-  /** Says a finished answer aloud, once, to who listens. */
+  /** Says a finished answer aloud, once, to who listens; of one that was stopped, that it was. */
   #onLive(): void {
     const live = this.app.answers.live.value;
     if (live) {
-      if (live.conversation === this.conversation) this.#wasLive = live.message;
+      if (live.conversation === this.conversation) {
+        this.#wasLive = live.message;
+        if (live.phase === 'stopping') this.announced = words.stopping;
+      }
       this.#stick?.follow();
       return;
     }
     const finished = this.#wasLive;
     this.#wasLive = undefined;
-    const text = finished && this.app.chats.find(this.conversation)?.messages[finished]?.text;
-    if (text) this.announced = words.announceAnswer + spoken(text);
+    const { text, finish } = (finished && this.app.chats.find(this.conversation)?.messages[finished]) || {};
+    if (finish === 'stopped') this.announced = words.stopped;
+    else if (text) this.announced = words.announceAnswer + spoken(text);
   }
 }
 

@@ -238,6 +238,7 @@ export const roomWords = {
     `It runs on ${device}, which can read what you write. The conversation is kept on this device only.`,
   chatLeadHere: 'It runs on this device. The conversation is kept here.',
   readers: (names: readonly string[]) => `${list(names)} ${names.length === 1 ? 'holds' : 'hold'}`,
+  chatAlmost: (model: string) => `${model} is here; the GPUs of the room are being prepared.`,
   chatLoadingPercent: (model: string, percent: number) => `${model} is loading in the room: ${percent} %`,
 
   // lines of an answer
