@@ -4,6 +4,10 @@ import { Slot } from '../../worker/mesh/room/slot.ts';
 import { type Constants, constantsFor } from './constants.ts';
 import type { Plant } from './device.ts';
 import { Simulation } from './simulation.ts';
+import { throughTheWire } from './wire-check.ts';
+
+/** Half a minute of 64 devices takes ten seconds on two idle cores. */
+const LARGE_ROOM_MS = 600_000;
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -45,6 +49,13 @@ test('nor do twenty, of which not all are linked', () => {
   expect(tally.stuck).toBe(0);
   expect(tally.answersCompleted).toBeGreaterThan(30);
 });
+
+test('all that sixty-four devices with twenty-four models say fits the wire', () => {
+  const dropped = new Map<string, number>();
+  const { tally } = simulate(64, 0.01, { calmSeconds: 5 }, throughTheWire(dropped));
+  expect([...dropped]).toEqual([]);
+  expect(tally.answersCompleted).toBeGreaterThan(5);
+}, LARGE_ROOM_MS);
 
 test('a seed determines all that happens', () => {
   const one = simulate(4, 0.02, {}).tally;

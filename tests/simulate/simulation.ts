@@ -184,7 +184,12 @@ export class Simulation {
         const { stage, load } = event;
         if (device.loads.get(stageName(stage)) !== load) return;
         const totalBytes = (stage.last - stage.first) * this.constants.bytesALayer;
-        this.#give(device, { kind: 'stage-progress', stage, doneBytes: totalBytes * PROGRESS_AT, totalBytes });
+        this.#give(device, {
+          kind: 'stage-progress',
+          stage,
+          doneBytes: Math.floor(totalBytes * PROGRESS_AT),
+          totalBytes,
+        });
         return;
       }
       case 'loaded': {

@@ -13,9 +13,7 @@ export const LINKING_MS = 3500;
 export const DISTRUST_MS = 30_000;
 
 export const DIGEST_MS = 2000;
-/** State records in one message: 64 KiB hold more. */
-export const RECORDS_A_MESSAGE = 32;
-/** Records of devices that nobody reaches are forgotten then. */
+/** Records of devices that nobody reaches are forgotten then, and models that nobody runs or holds. */
 export const FORGET_MS = 600_000;
 /** Placements of a model that everybody knows: the highest. */
 export const PLACEMENTS_KEPT = 4;

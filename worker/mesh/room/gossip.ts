@@ -1,12 +1,22 @@
-import type { DeviceId, DeviceState, Placement } from '../types.ts';
-import { DIGEST_MS, PLACEMENTS_KEPT, RECORDS_A_MESSAGE } from './constants.ts';
+import type { DeviceId, DeviceState, ModelKey, Placement } from '../types.ts';
+import { DIGEST_MS, PLACEMENTS_KEPT } from './constants.ts';
+import { type Digest, digestsOf, speaksOf } from './digest.ts';
+import {
+  DEVICES_A_DIGEST,
+  DRIVING_A_RECORD,
+  jsonBytes,
+  MESSAGE_BYTES,
+  PLACEMENTS_A_MESSAGE,
+  RECORDS_A_MESSAGE,
+  STAGES_A_RECORD,
+  split,
+  within,
+} from './limits.ts';
 import type { Links } from './links.ts';
 import type { ControlMessage } from './messages.ts';
 import { isSamePlacement, type PlacementBook } from './placement-order.ts';
 import type { Post } from './post.ts';
 import { isNewer, type Records } from './records.ts';
-
-type Digest = Extract<ControlMessage, { type: 'digest' }>;
 
 /** What a device says of itself, without the pair that says how new it is. */
 export type Description = Omit<DeviceState, 'incarnation' | 'counter'>;
@@ -37,7 +47,14 @@ export class Gossip<P> {
   /** A new record of this device, for the next flush. */
   publish(description: Description): void {
     this.#counter++;
-    const state = { ...description, incarnation: this.#incarnation, counter: this.#counter };
+    const stages = [...description.stages].sort((a, b) => Number(a.phase === 'failed') - Number(b.phase === 'failed'));
+    const state = {
+      ...description,
+      stages: within(stages, STAGES_A_RECORD, MESSAGE_BYTES / 2),
+      driving: within(description.driving, DRIVING_A_RECORD, MESSAGE_BYTES / 4),
+      incarnation: this.#incarnation,
+      counter: this.#counter,
+    };
     this.#records.accept(state, undefined, this.#post.nowMs);
   }
 
@@ -62,7 +79,7 @@ export class Gossip<P> {
 
   sendDigest(peer: DeviceId): void {
     const placements = this.#commonPlacements().map(({ id }) => id);
-    this.#post.send(peer, { type: 'digest', states: this.#records.digest(), placements });
+    for (const digest of digestsOf(this.#records.digest(), placements)) this.#post.send(peer, digest);
   }
 
   /** Every 2 s: a digest to one peer in turn, and old things are forgotten. */
@@ -75,19 +92,23 @@ export class Gossip<P> {
     if (peer !== undefined) this.sendDigest(peer);
     this.#records.forgetOld(nowMs);
     this.#book.prune(PLACEMENTS_KEPT, (id) => this.#isDriven(id));
+    this.#book.forgetUnused(this.#modelsInUse(), nowMs);
   }
 
   /** Answers a digest: what its sender lacks, and what this device does. */
   compare(from: DeviceId, digest: Digest): void {
-    const { lacks, asks } = this.#records.compare(digest.states);
+    const { lacks, asks } = digest.states.length > 0 ? this.#records.compare(digest.states) : NOTHING;
     const missing = this.#commonPlacements().filter(
-      ({ id }) => !digest.placements.some((theirs) => isSamePlacement(theirs, id)),
+      ({ id }) => speaksOf(digest, id.model) && !digest.placements.some((theirs) => isSamePlacement(theirs, id)),
     );
-    const wanted = digest.placements.filter((id) => this.#book.get(id) === undefined);
+    const wanted = digest.placements.filter((id) => this.#book.get(id) === undefined && !this.#book.hasForgotten(id));
     if (lacks.length > 0 || missing.length > 0) this.#sendNews(from, lacks, missing);
-    if (asks.length > 0 || wanted.length > 0) {
-      this.#post.send(from, { type: 'ask', states: asks, placements: wanted });
+    let states = asks.slice(0, DEVICES_A_DIGEST);
+    for (const placements of split(wanted, PLACEMENTS_A_MESSAGE, MESSAGE_BYTES / 2)) {
+      this.#post.send(from, { type: 'ask', states, placements });
+      states = [];
     }
+    if (states.length > 0) this.#post.send(from, { type: 'ask', states, placements: [] });
   }
 
   answer(from: DeviceId, { states, placements }: Extract<ControlMessage, { type: 'ask' }>): void {
@@ -117,12 +138,24 @@ export class Gossip<P> {
     states: readonly (DeviceState | undefined)[],
     placements: readonly (Placement | undefined)[],
   ): void {
-    const known = states.filter((state) => state !== undefined);
-    const news = placements.filter((placement) => placement !== undefined);
-    for (let i = 0; i < known.length || (i === 0 && news.length > 0); i += RECORDS_A_MESSAGE) {
-      const part = known.slice(i, i + RECORDS_A_MESSAGE);
-      this.#post.send(peer, { type: 'gossip', states: part, placements: i === 0 ? news : [] });
+    const records = split(
+      states.filter((state) => state !== undefined),
+      RECORDS_A_MESSAGE,
+    );
+    const news = split(
+      placements.filter((placement) => placement !== undefined),
+      PLACEMENTS_A_MESSAGE,
+    );
+    const [first, ...more] = news;
+    const last = records.pop();
+    for (const part of records) this.#post.send(peer, { type: 'gossip', states: part, placements: [] });
+    if (last !== undefined && first !== undefined && bytesOf(last) + bytesOf(first) <= MESSAGE_BYTES) {
+      this.#post.send(peer, { type: 'gossip', states: last, placements: first });
+    } else {
+      if (last !== undefined) this.#post.send(peer, { type: 'gossip', states: last, placements: [] });
+      if (first !== undefined) this.#post.send(peer, { type: 'gossip', states: [], placements: first });
     }
+    for (const part of more) this.#post.send(peer, { type: 'gossip', states: [], placements: part });
   }
 
   /** Placements that everybody shall know: the highest of each model, and those that are driven. */
@@ -136,6 +169,17 @@ export class Gossip<P> {
     return common;
   }
 
+  /** Of which somebody who is live runs, waits for, holds or loads layers. */
+  #modelsInUse(): Set<ModelKey> {
+    const models = new Set<ModelKey>();
+    for (const device of this.#records.live()) {
+      const { stages, driving } = this.#records.of(device) ?? { stages: [], driving: [] };
+      for (const { placement } of stages) models.add(placement.model);
+      for (const { placement } of driving) models.add(placement.model);
+    }
+    return models;
+  }
+
   #isDriven(id: Placement['id']): boolean {
     for (const device of this.#records.live()) {
       for (const { placement } of this.#records.of(device)?.driving ?? []) {
@@ -144,4 +188,10 @@ export class Gossip<P> {
     }
     return false;
   }
+}
+
+const NOTHING = { lacks: [], asks: [] } as const;
+
+function bytesOf(records: readonly object[]): number {
+  return records.reduce((sum, record) => sum + jsonBytes(record), 0);
 }

@@ -18,7 +18,14 @@ export type Sampler = unknown;
 /** What devices say on the control channel: JSON, at most 64 KiB, validated by the wire before it comes here. */
 export type ControlMessage =
   | { readonly type: 'gossip'; readonly states: readonly DeviceState[]; readonly placements: readonly Placement[] }
-  | { readonly type: 'digest'; readonly states: readonly RecordPair[]; readonly placements: readonly PlacementId[] }
+  | {
+      readonly type: 'digest';
+      /** None: it speaks of placements alone. */
+      readonly states: readonly RecordPair[];
+      readonly placements: readonly PlacementId[];
+      /** Of models above the first and up to the second; null: without a bound. Absent: of all. */
+      readonly models?: readonly [after: ModelKey | null, upTo: ModelKey | null];
+    }
   | { readonly type: 'ask'; readonly states: readonly DeviceId[]; readonly placements: readonly PlacementId[] }
   | { readonly type: 'goodbye' }
   | PrepareMessage

@@ -380,7 +380,7 @@ export class RoomNode<P> {
 
   /** @param above models whose placements it is to be higher than: what a person lays last, answers */
   #propose(model: ModelKey, stages: readonly StageAssignment[], above: Iterable<ModelKey> = []): void {
-    const epochs = [model, ...above].map((each) => this.book.highest(each)?.placement.id.epoch ?? 0);
+    const epochs = [model, ...above].map((each) => this.book.epochOf(each));
     const epoch = nextEpoch(Math.max(...epochs), this.gossip.incarnation);
     const id = { model, epoch, proposer: this.#options.device };
     this.#hasProposed = true;

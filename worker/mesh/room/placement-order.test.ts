@@ -60,3 +60,28 @@ test('a placement with a gap, an overlap or no number is of no use', () => {
   expect(of([0, 4], [3, 8])).toBeDefined();
   expect(of([0, Number.NaN])).toBeDefined();
 });
+
+test('a model that nobody ran or held for ten minutes is forgotten, and who still names it does not bring it back', () => {
+  const book = new PlacementBook();
+  const placed = (model: string, epoch: number) => ({
+    id: { model, epoch, proposer: 'a' },
+    stages: [{ device: 'a', first: 0, last: 4 }],
+    spares: [],
+  });
+  const minute = 60_000;
+  book.add(placed('old', 256), 0);
+  book.add(placed('held', 512), 0);
+  book.add(placed('newest', 768), 0);
+  book.forgetUnused(new Set(['old', 'held']), minute);
+  for (let at = 2; at <= 10; at++) book.forgetUnused(new Set(['held']), at * minute);
+  expect([...book.models()]).toEqual(['old', 'held', 'newest']);
+  book.forgetUnused(new Set(['held']), 11 * minute + 1);
+  expect([...book.models()]).toEqual(['held', 'newest']);
+  expect(book.hasForgotten(placed('old', 256).id)).toBe(true);
+  expect(book.add(placed('old', 256), 12 * minute)).toBe(false);
+  // what is proposed now is above all that a sleeper may still know of it
+  expect(book.epochOf('old')).toBe(256);
+  // a sleeper that holds it is back
+  book.forgetUnused(new Set(['held', 'old']), 12 * minute);
+  expect(book.add(placed('old', 256), 12 * minute)).toBe(true);
+});

@@ -1,8 +1,11 @@
 import type { ModelKey, Placement, PlacementId } from '../types.ts';
+import { FORGET_MS } from './constants.ts';
 import type { StageKey } from './messages.ts';
 
 /** Of an epoch: the lower part is the proposer's incarnation, the rest the round, which rises. */
 const INCARNATIONS = 256;
+/** Models of which it is remembered how high their placements were. */
+const MOST_FORGOTTEN = 256;
 
 /**
  * The epoch of a proposal: of the round after the highest that the proposer knows. A device that has forgotten what it
@@ -54,6 +57,10 @@ export interface KnownPlacement {
 /** The placements of each model that a device knows, highest first. */
 export class PlacementBook {
   readonly #models = new Map<ModelKey, KnownPlacement[]>();
+  /** When somebody ran or held the model last, or it was placed; awake ms. */
+  readonly #usedMs = new Map<ModelKey, number>();
+  /** The highest epoch of models that were forgotten. Not taken in anew: nobody uses it, some may name it still. */
+  readonly #past = new Map<ModelKey, { readonly epoch: number; isShut: boolean }>();
   version = 0;
 
   models(): Iterable<ModelKey> {
@@ -78,6 +85,8 @@ export class PlacementBook {
     const { model } = placement.id;
     let known = this.#models.get(model);
     if (known === undefined) {
+      if (this.hasForgotten(placement.id)) return false;
+      this.#usedMs.set(model, nowMs);
       known = [];
       this.#models.set(model, known);
     }
@@ -90,6 +99,44 @@ export class PlacementBook {
     known.splice(at, 0, { placement, learnedMs: nowMs, unlinkedSinceMs: undefined });
     this.version++;
     return true;
+  }
+
+  /** The highest that a placement of the model ever had, as far as is known; 0: none. */
+  epochOf(model: ModelKey): number {
+    return Math.max(this.highest(model)?.placement.id.epoch ?? 0, this.#past.get(model)?.epoch ?? 0);
+  }
+
+  /** Of a model that was given up since: others that have not yet shall not bring it back. */
+  hasForgotten({ model, epoch }: PlacementId): boolean {
+    const past = this.#past.get(model);
+    return !this.#models.has(model) && past?.isShut === true && epoch <= past.epoch;
+  }
+
+  /** Forgets models that nobody ran or held for long, but for the one that was placed last. */
+  forgetUnused(inUse: ReadonlySet<ModelKey>, nowMs: number): void {
+    let newest: ModelKey | undefined;
+    for (const model of this.#models.keys()) {
+      if (newest === undefined || this.epochOf(model) > this.epochOf(newest)) newest = model;
+    }
+    for (const model of this.#models.keys()) {
+      if (inUse.has(model) || model === newest) this.#usedMs.set(model, nowMs);
+      else if (nowMs - (this.#usedMs.get(model) ?? nowMs) > FORGET_MS) this.#forget(model);
+    }
+    // somebody who was away holds it still
+    for (const model of inUse) {
+      const past = this.#past.get(model);
+      if (past !== undefined) past.isShut = false;
+    }
+  }
+
+  #forget(model: ModelKey): void {
+    const epoch = this.epochOf(model);
+    this.#models.delete(model);
+    this.#usedMs.delete(model);
+    this.#past.delete(model);
+    this.#past.set(model, { epoch, isShut: true });
+    const [oldest] = this.#past.keys();
+    if (this.#past.size > MOST_FORGOTTEN && oldest !== undefined) this.#past.delete(oldest);
   }
 
   /** Forgets all but the highest few and those that are wanted. */

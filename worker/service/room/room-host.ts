@@ -20,6 +20,8 @@ export interface RoomHostOptions {
   /** Monotonic, ms. */
   readonly now: () => number;
   readonly onSession: (event: SessionEvent) => void;
+  /** Something that the room wanted could not be done. */
+  readonly onTrouble: (error: unknown) => void;
 }
 
 /** Drives the room's state machine with what really happens, and carries out what it wants. */
@@ -52,7 +54,7 @@ export class RoomHost {
       for (;;) {
         const next = this.#inputs.shift();
         if (next === undefined) break;
-        for (const effect of this.node.handle(next, this.#options.now())) this.#carryOut(effect);
+        for (const effect of this.node.handle(next, this.#options.now())) this.#try(effect);
       }
     } finally {
       this.#busy = false;
@@ -79,6 +81,15 @@ export class RoomHost {
 
   close(): void {
     this.#closed = true;
+  }
+
+  /** One that fails takes none of the others with it: a write that is not made would be waited for. */
+  #try(effect: Effect<Rows>): void {
+    try {
+      this.#carryOut(effect);
+    } catch (error) {
+      this.#options.onTrouble(error);
+    }
   }
 
   #carryOut(effect: Effect<Rows>): void {

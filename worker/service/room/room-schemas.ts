@@ -1,6 +1,13 @@
 import * as v from 'valibot';
 import type { IdentityMessage } from '../../mesh/identity/index.ts';
 import { DeviceIdSchema, IDENTITY_SCHEMAS, NameSchema } from '../../mesh/identity/index.ts';
+import {
+  DEVICES_A_DIGEST,
+  DRIVING_A_RECORD,
+  PLACEMENTS_A_MESSAGE,
+  RECORDS_A_MESSAGE,
+  STAGES_A_RECORD,
+} from '../../mesh/room/limits.ts';
 import type { ControlMessage } from '../../mesh/room/messages.ts';
 import type { DeviceState, Placement, PlacementId } from '../../mesh/types.ts';
 import { type ControlCodec, controlCodec } from '../../mesh/wire/control.ts';
@@ -10,10 +17,6 @@ import { RoomSamplerSchema } from './room-sampler.ts';
 const MAX_LAYERS = 1024;
 const MAX_STAGES = 256;
 const MAX_DEVICES = 64;
-const MAX_RECORDS = 32;
-const MAX_DIGEST = 512;
-const MAX_PLACEMENTS = 64;
-const MAX_DRIVING = 64;
 const MAX_POSITIONS = 1 << 24;
 const MAX_BYTES = 2 ** 50;
 
@@ -26,8 +29,9 @@ const session = v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/));
 const slot = whole(0xffff);
 const position = whole(MAX_POSITIONS);
 
+const model = v.pipe(v.string(), v.minLength(1), v.maxLength(1024));
 const placementId: v.GenericSchema<unknown, PlacementId> = v.strictObject({
-  model: v.pipe(v.string(), v.minLength(1), v.maxLength(1024)),
+  model,
   epoch: u32,
   proposer: DeviceIdSchema,
 });
@@ -71,9 +75,9 @@ const deviceState: v.GenericSchema<unknown, DeviceState> = v.strictObject({
       doneBytes: whole(MAX_BYTES),
       totalBytes: whole(MAX_BYTES),
     }),
-    MAX_STAGES,
+    STAGES_A_RECORD,
   ),
-  driving: list(v.strictObject({ session, placement: placementId }), MAX_DRIVING),
+  driving: list(v.strictObject({ session, placement: placementId }), DRIVING_A_RECORD),
 });
 
 const address = v.strictObject({ device: DeviceIdSchema, slot });
@@ -81,18 +85,19 @@ const address = v.strictObject({ device: DeviceIdSchema, slot });
 const ROOM_SCHEMAS = [
   v.strictObject({
     kind: v.literal('gossip'),
-    states: list(deviceState, MAX_RECORDS),
-    placements: list(placement, MAX_PLACEMENTS),
+    states: list(deviceState, RECORDS_A_MESSAGE),
+    placements: list(placement, PLACEMENTS_A_MESSAGE),
   }),
   v.strictObject({
     kind: v.literal('digest'),
-    states: list(v.strictTuple([DeviceIdSchema, counter, counter]), MAX_DIGEST),
-    placements: list(placementId, MAX_PLACEMENTS),
+    states: list(v.strictTuple([DeviceIdSchema, counter, counter]), DEVICES_A_DIGEST),
+    placements: list(placementId, PLACEMENTS_A_MESSAGE),
+    models: v.optional(v.strictTuple([v.nullable(model), v.nullable(model)])),
   }),
   v.strictObject({
     kind: v.literal('want'),
-    states: list(DeviceIdSchema, MAX_DIGEST),
-    placements: list(placementId, MAX_PLACEMENTS),
+    states: list(DeviceIdSchema, DEVICES_A_DIGEST),
+    placements: list(placementId, PLACEMENTS_A_MESSAGE),
   }),
   v.strictObject({ kind: v.literal('goodbye') }),
   v.strictObject({ kind: v.literal('prepare'), session, attempt: u32, placement, stage: whole(MAX_STAGES) }),

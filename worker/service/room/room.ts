@@ -189,6 +189,7 @@ export class Room {
       store,
       now: parts.now,
       onSession: parts.onSession,
+      onTrouble: parts.onTrouble,
     });
     this.#host = host;
     // what the window said while this device was on its way in
