@@ -94,7 +94,7 @@ function enter(names: RoomNames, name: string, start: Start): void {
           openGpu: async () => {
             throw new Error('These stages need no GPU.');
           },
-          budgetBytes: BUDGET_BYTES,
+          budgetBytes: () => BUDGET_BYTES,
           wire: 'f16',
           feed,
           onTrouble,

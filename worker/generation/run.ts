@@ -131,9 +131,7 @@ export class Run {
     this.#inFlight--;
     if (this.#ended) return undefined;
     if (!sampled.finite) {
-      throw new ModelError(
-        'The model gave numbers that are infinite or none at all: its file is damaged, or too large values overflow here.',
-      );
+      throw noNumbers();
     }
     this.#lastTokenAt = performance.now();
     if (this.#produced === 0) this.#firstTokenAt = this.#lastTokenAt;
@@ -166,4 +164,11 @@ export class Run {
     this.#ended = true;
     this.#waiting.reject(error);
   }
+}
+
+/** What an answer ends with whose logits are no numbers. */
+export function noNumbers(): ModelError {
+  return new ModelError(
+    'The model gave numbers that are infinite or none at all: its file is damaged, or too large values overflow here.',
+  );
 }

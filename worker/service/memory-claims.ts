@@ -24,14 +24,15 @@ export class MemoryClaims {
     this.#locks = locks;
   }
 
-  /** Bytes that other windows hold. */
-  async othersBytes(): Promise<number> {
+  /** Bytes that other windows hold, and others of this one that are not `besides`. */
+  async othersBytes(besides: readonly MemoryClaims[] = []): Promise<number> {
     if (this.#locks === undefined) return 0;
     const { held = [] } = await this.#locks.query();
     let bytes = 0;
     for (const { name = '' } of held) {
       const [owner, size] = name.startsWith(PREFIX) ? name.slice(PREFIX.length).split(':') : [];
-      if (owner !== undefined && owner !== this.#own) bytes += Number(size);
+      const counts = owner !== undefined && [this, ...besides].every((claims) => claims.#own !== owner);
+      if (counts) bytes += Number(size);
     }
     return bytes;
   }

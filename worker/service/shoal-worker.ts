@@ -48,6 +48,7 @@ import { LoadingNotes } from './loading-note.ts';
 import { type LockQuery, MemoryClaims } from './memory-claims.ts';
 import { ModelFiles, type OpenedModel } from './model-files.ts';
 import { RoomService } from './room/room-service.ts';
+import { RoomShare } from './room/room-share.ts';
 import { loadedModel, summarize } from './summary.ts';
 
 interface Started {
@@ -76,6 +77,8 @@ export class ShoalWorker implements WorkerApi, RoomApi {
   /** How fast each model runs here, by its key: known also after the device was lost. */
   readonly #paces = new Map<string, Pace>();
   readonly #running = new Map<string, AbortController>();
+  /** By the model that this window loaded for itself. */
+  readonly #ownAnswers = new Set<Promise<GenerateResult>>();
   #started: Started | undefined;
   #settings: Settings | undefined;
   #active: Active | undefined;
@@ -94,18 +97,23 @@ export class ShoalWorker implements WorkerApi, RoomApi {
     const device = new DeviceHost(host, notes, claims, interruption, keeps);
     this.#settings = settings;
     const files = new ModelFiles(store, host.origin, settings);
+    // beside what the window loads for itself
+    const roomClaims = new MemoryClaims(granted as LockQuery | undefined);
     const room = new RoomService({
       port: globalThis as unknown as WindowPort,
       device,
       files,
-      // beside what the window loads for itself
-      claims: new MemoryClaims(granted as LockQuery | undefined),
+      claims: roomClaims,
+      share: new RoomShare({ locks: granted as LockQuery | undefined, claims: roomClaims, own: claims }),
       settings: () => this.#now,
       appOrigin: host.origin,
       appVersion: host.appVersion,
       locks: granted as SlotLocks | undefined,
       onRoom: (view, removed) => onEvent({ kind: 'room', room: view, ...(removed ? { removed } : {}) }),
-      onLoading: () => this.unload(),
+      onLoading: async () => {
+        await Promise.allSettled([...this.#ownAnswers]);
+        await this.unload();
+      },
     });
     this.#started = { host, device, store, notes, claims, room, onEvent, files };
     return device.report(settings);
@@ -118,6 +126,7 @@ export class ShoalWorker implements WorkerApi, RoomApi {
   async changeSettings(settings: Settings): Promise<DeviceReport> {
     this.#settings = settings;
     this.#here.files.settings = settings;
+    void this.#here.room.settingsChanged();
     return this.device();
   }
 
@@ -188,7 +197,13 @@ export class ShoalWorker implements WorkerApi, RoomApi {
     const abort = new AbortController();
     this.#running.set(request.id, abort);
     try {
-      return await answer(await this.#chat(abort.signal), request, onEvent, abort.signal);
+      const chat = await this.#chat(abort.signal);
+      const answered = answer(chat, request, onEvent, abort.signal);
+      if (chat.engine === this.#active?.engine) {
+        this.#ownAnswers.add(answered);
+        answered.catch(() => {}).finally(() => this.#ownAnswers.delete(answered));
+      }
+      return await answered;
     } finally {
       this.#running.delete(request.id);
     }

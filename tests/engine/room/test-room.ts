@@ -191,7 +191,7 @@ export class TestDevice {
           models: opened.models,
           claims: new MemoryClaims(undefined),
           openGpu: () => openEnvironment('driver', 'f32'),
-          budgetBytes: opened.profile.budgetBytes,
+          budgetBytes: () => opened.profile.budgetBytes,
           wire: 'f32',
           feed,
           onTrouble: (error) => this.troubles.push(error),

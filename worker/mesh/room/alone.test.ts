@@ -173,3 +173,17 @@ test('one that lost its idle slot waits for nobody', () => {
   room.ask('s', 'first', [1, 2, 3, 7, 7, 7, 4]);
   expect(room.until(() => room.all('begin').filter(({ session }) => session === 's').length === 2, 3000)).toBe(true);
 });
+
+test('a lowered budget is kept to once nobody needs what is over it; a raised one is used', () => {
+  const room = new Alone();
+  room.ask('s', 'first', [1, 2, 3]);
+  expect(room.until(room.hasAnswered('s'), 5000)).toBe(true);
+  room.feed({ kind: 'budget', bytes: LAYERS - 1 });
+  room.until(() => false, 5000);
+  expect(room.all('unload')).toEqual([]);
+  expect(room.node.records.of('a')).toMatchObject({ freeBytes: 0, profile: { budgetBytes: LAYERS - 1 } });
+  expect(room.until(() => room.all('unload').length === 1, 120_000)).toBe(true);
+  const loads = room.all('load').length;
+  room.feed({ kind: 'budget', bytes: LAYERS });
+  expect(room.until(() => room.all('load').length > loads, 10_000)).toBe(true);
+});

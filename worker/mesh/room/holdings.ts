@@ -33,7 +33,7 @@ export class Holdings<P> {
   readonly #book: PlacementBook;
   readonly #records: Records;
   readonly #models: ModelSizes;
-  readonly #profile: DeviceProfile;
+  #profile: DeviceProfile;
   readonly #isUsed: (stage: StageKey) => boolean;
   readonly #dropped: (stage: StageKey) => void;
   #held: Held[] = [];
@@ -60,6 +60,10 @@ export class Holdings<P> {
     this.#dropped = dropped;
   }
 
+  set profile(profile: DeviceProfile) {
+    this.#profile = profile;
+  }
+
   isReady(stage: StageKey): boolean {
     return this.#find(stage)?.phase === 'ready';
   }
@@ -75,7 +79,7 @@ export class Holdings<P> {
     }));
   }
 
-  /** Budget that no stage takes. */
+  /** Budget that no stage takes; below 0 where the budget was lowered since. */
   get freeBytes(): number {
     return this.#held.reduce(
       (free, held) => (held.phase === 'failed' ? free : free - held.bytes),
@@ -131,6 +135,7 @@ export class Holdings<P> {
     for (const held of this.#held) {
       if (held.phase === 'failed' && nowMs - held.usedMs >= held.restMs) this.#drop(held);
     }
+    if (this.freeBytes < 0) this.#makeRoom(0, true);
     for (const one of wanted) if (this.#find(one.stage) === undefined) this.#load(one);
   }
 

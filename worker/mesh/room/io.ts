@@ -87,6 +87,8 @@ export type Input<P> =
     }
   | { readonly kind: 'stop'; readonly session: SessionId }
   | { readonly kind: 'forget'; readonly session: SessionId }
+  /** What models may take here is another amount now. What is over it goes once nobody needs it. */
+  | { readonly kind: 'budget'; readonly bytes: number }
   /** A placement by hand. */
   | { readonly kind: 'place'; readonly model: ModelKey; readonly stages: readonly StageAssignment[] }
   // the disk

@@ -1,4 +1,4 @@
-import type { DeviceId, DeviceState, ModelKey, Placement, StageAssignment } from '../types.ts';
+import type { DeviceId, DeviceProfile, DeviceState, ModelKey, Placement, StageAssignment } from '../types.ts';
 import { AwakeClock } from './clock.ts';
 import type { Candidate, Dealt } from './deal.ts';
 import { Driver } from './driver.ts';
@@ -41,6 +41,7 @@ export class RoomNode<P> {
   #effects: Effect<P>[] = [];
   /** What this device says to itself, as driver and stage: handled before `handle` ends. */
   readonly #toSelf: ToSelf<P>[] = [];
+  #profile: DeviceProfile;
   #visible = true;
   #wakeLock = false;
   #away = false;
@@ -56,6 +57,7 @@ export class RoomNode<P> {
 
   constructor(options: RoomOptions<P>) {
     this.#options = options;
+    this.#profile = options.profile;
     const { device, payloads, models, profile, random } = options;
     const post = this.#post();
     this.records = new Records(device, options.isMember);
@@ -156,6 +158,11 @@ export class RoomNode<P> {
       case 'presence':
         this.#visible = input.visible;
         this.#wakeLock = input.wakeLock;
+        this.#changed = true;
+        return;
+      case 'budget':
+        this.#profile = { ...this.#profile, budgetBytes: input.bytes };
+        this.holdings.profile = this.#profile;
         this.#changed = true;
         return;
       case 'leave':
@@ -396,14 +403,14 @@ export class RoomNode<P> {
     this.holdings.changed = false;
     this.holdings.progressed = false;
     this.#linksVersion = this.links.version;
-    const { device, address, name, version, profile } = this.#options;
+    const { device, address, name, version } = this.#options;
     this.gossip.publish({
       device,
       address,
       name,
       version,
-      profile,
-      freeBytes: this.holdings.freeBytes,
+      profile: this.#profile,
+      freeBytes: Math.max(0, this.holdings.freeBytes),
       visible: this.#visible,
       wakeLock: this.#wakeLock,
       links: [...this.links.up()],

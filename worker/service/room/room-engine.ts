@@ -1,6 +1,6 @@
 import type { RoomLine } from '../../api.ts';
 import { PersonError } from '../../errors.ts';
-import type { TokenRequest, TokenRun } from '../../generation/run.ts';
+import { noNumbers, type TokenRequest, type TokenRun } from '../../generation/run.ts';
 import { readResult, type SampledToken } from '../../gpu/sampler.ts';
 import type { Input, Status } from '../../mesh/room/io.ts';
 import type { DeviceId, ModelKey, SessionId } from '../../mesh/types.ts';
@@ -148,6 +148,10 @@ export class RoomEngine {
 
   #token(session: SessionId, running: Running, position: number, sampled: SampledToken): void {
     if (position !== running.next || running.finish !== undefined) return;
+    if (!sampled.finite) {
+      this.#fail(session, running, noNumbers());
+      return;
+    }
     running.next++;
     running.produced++;
     running.lastTokenAt = performance.now();
@@ -155,10 +159,14 @@ export class RoomEngine {
     try {
       if (running.request.onToken(sampled)) this.#stop(session, running, 'ended');
     } catch (error) {
-      this.#running.delete(session);
-      this.#feed({ kind: 'stop', session });
-      running.reject(error);
+      this.#fail(session, running, error);
     }
+  }
+
+  #fail(session: SessionId, running: Running, error: unknown): void {
+    this.#running.delete(session);
+    this.#feed({ kind: 'stop', session });
+    running.reject(error);
   }
 
   #stop(session: SessionId, running: Running, finish: TokenRun['finish']): void {

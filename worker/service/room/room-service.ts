@@ -31,11 +31,14 @@ import { Room } from './room.ts';
 import { RoomEngine } from './room-engine.ts';
 import { sessionOf } from './room-host.ts';
 import { RoomModels } from './room-models.ts';
+import type { RoomShare } from './room-share.ts';
 import { RoomStages } from './room-stages.ts';
 import { bestPlacement, roomView } from './room-view.ts';
 import { SessionStore } from './session-store.ts';
 
 const VIEW_MS = 250;
+/** How often is looked whether other windows take more or less. */
+const OFFER_MS = 2000;
 const SESSIONS = 'shoal-sessions';
 const MAX_NAME_FALLBACK = 'A device';
 
@@ -44,12 +47,13 @@ export interface RoomServiceOptions {
   readonly device: DeviceHost;
   readonly files: ModelFiles;
   readonly claims: MemoryClaims;
+  readonly share: RoomShare;
   readonly settings: () => Settings;
   readonly appOrigin: string;
   readonly appVersion: string;
   readonly locks: SlotLocks | undefined;
   readonly onRoom: (room: RoomView | undefined, removed: boolean) => void;
-  /** Models of the room are to be loaded here: what this window has loaded for itself gives way. */
+  /** A model of the room is to be loaded here: what this window has loaded for itself gives way, once it has answered. */
   readonly onLoading: () => Promise<void>;
 }
 
@@ -65,6 +69,9 @@ export class RoomService implements RoomApi {
   #current: Current | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #shown = '';
+  /** What models may take on this computer, of all windows together. */
+  #budgetBytes = 0;
+  #offeredAt = 0;
 
   constructor(options: RoomServiceOptions) {
     this.#options = options;
@@ -138,13 +145,13 @@ export class RoomService implements RoomApi {
     const dealt = byHand === undefined ? host.node.preview(model) : { stages: this.#byHand(model, byHand) };
     if (dealt === undefined) throw new InternalError('The model that was just read is not known.');
     if (!('stages' in dealt)) throw tooLarge(dealt.missingBytes);
-    await this.#place(model, dealt.stages);
+    this.#place(model, dealt.stages);
   }
 
   async layByHand(model: ModelKey, byHand: LayersByHand): Promise<void> {
     const { models, over } = this.#inside;
     await models.read(model, over.signal);
-    await this.#place(model, this.#byHand(model, byHand));
+    this.#place(model, this.#byHand(model, byHand));
   }
 
   #byHand(model: ModelKey, byHand: LayersByHand): StageAssignment[] {
@@ -169,8 +176,7 @@ export class RoomService implements RoomApi {
     });
   }
 
-  async #place(model: ModelKey, stages: readonly StageAssignment[]): Promise<void> {
-    await this.#options.onLoading();
+  #place(model: ModelKey, stages: readonly StageAssignment[]): void {
     this.#inside.room.host?.feed({ kind: 'place', model, stages });
     this.#show();
   }
@@ -233,9 +239,12 @@ export class RoomService implements RoomApi {
     name: string,
     start: Joined | { readonly inviteKey: string },
   ): Promise<RoomView> {
-    const { port, device: host, files, claims, settings, appVersion } = this.#options;
+    const { port, device: host, files, claims, share, settings, appVersion } = this.#options;
     const device = await this.#open();
     const report = await host.report(settings());
+    this.#budgetBytes = report.compute === 'none' ? 0 : report.budgetBytes;
+    await share.enter();
+    const offered = await share.offered(this.#budgetBytes);
     const models = new RoomModels(files);
     const storage = report.f16 && settings().storage === 'auto' ? 'f16' : 'f32';
     const current: Current = {
@@ -249,6 +258,7 @@ export class RoomService implements RoomApi {
       engines: new Map(),
       chats: new Map(),
       detach: () => {},
+      offered,
       trouble: undefined,
       invite: undefined,
       room: undefined as unknown as Room,
@@ -264,7 +274,7 @@ export class RoomService implements RoomApi {
         name,
         profile: {
           compute: report.compute !== 'none',
-          budgetBytes: report.compute === 'none' ? 0 : report.budgetBytes,
+          budgetBytes: offered,
           storage,
           platform: report.platform,
         },
@@ -275,13 +285,14 @@ export class RoomService implements RoomApi {
           new RoomStages({
             models,
             claims,
-            openGpu: async (budgetBytes) => {
-              await this.#options.onLoading();
-              return host.open(settings(), budgetBytes);
-            },
-            budgetBytes: report.budgetBytes,
+            openGpu: (budgetBytes) => host.open(settings(), budgetBytes),
+            onLoading: this.#options.onLoading,
+            budgetBytes: () => this.#budgetBytes,
             wire: settings().storage === 'f32' ? 'f32' : 'f16',
-            feed,
+            feed: (input) => {
+              if (input.kind === 'stage-ready') current.trouble = undefined;
+              feed(input);
+            },
             onTrouble,
           }),
         store: (feed) => {
@@ -308,7 +319,10 @@ export class RoomService implements RoomApi {
     current.detach = attachLinks(port, current.room.links);
     this.#current = current;
     await this.#keep(current);
-    this.#timer = setInterval(() => this.#show(), VIEW_MS);
+    this.#timer = setInterval(() => {
+      this.#show();
+      void this.#offer();
+    }, VIEW_MS);
     const view = await this.#view();
     if (view === undefined) throw new InternalError('The room was left while it was entered.');
     return view;
@@ -346,6 +360,7 @@ export class RoomService implements RoomApi {
     if (current === undefined) return;
     this.#current = undefined;
     clearInterval(this.#timer);
+    this.#options.share.leave();
     this.#shown = '';
     current.over.abort();
     const left = new PersonError('This window left the room.', { problem: 'no-room' });
@@ -353,6 +368,28 @@ export class RoomService implements RoomApi {
     await current.room.close();
     // what was said last still goes out
     setTimeout(current.detach, VIEW_MS);
+  }
+
+  /** The person changed what models may take here. */
+  async settingsChanged(): Promise<void> {
+    if (this.#current === undefined) return;
+    const { device, settings } = this.#options;
+    const { compute, budgetBytes } = await device.report(settings());
+    this.#budgetBytes = compute === 'none' ? 0 : budgetBytes;
+    this.#offeredAt = 0;
+    await this.#offer();
+  }
+
+  /** Tells the room when there is more or less to be had here: other windows take of the same memory. */
+  async #offer(): Promise<void> {
+    const current = this.#current;
+    const now = performance.now();
+    if (current?.room.host === undefined || now - this.#offeredAt < OFFER_MS) return;
+    this.#offeredAt = now;
+    const bytes = await this.#options.share.offered(this.#budgetBytes);
+    if (this.#current !== current || bytes === current.offered) return;
+    current.offered = bytes;
+    current.room.host.feed({ kind: 'budget', bytes });
   }
 
   /** Tells the window when what it shows has changed. */
@@ -426,6 +463,8 @@ interface Current {
   readonly chats: Map<ModelKey, RoomChat>;
   room: Room;
   detach: () => void;
+  /** Bytes that the room was last told of. */
+  offered: number;
   trouble: string | undefined;
   /** What follows `#/join/`. */
   invite: string | undefined;

@@ -18,12 +18,14 @@ export interface RoomStagesOptions {
   /** Opens the device's GPU; the one before, if any, is closed. */
   readonly openGpu: (budgetBytes: number) => Promise<Gpu>;
   /** Memory that the room may take here, bytes, with what other windows hold. */
-  readonly budgetBytes: number;
+  readonly budgetBytes: () => number;
   /** How hidden states leave here. */
   readonly wire: 'f16' | 'f32';
   readonly feed: (input: Input<Rows>) => void;
   /** Why a stage could not be loaded, or was lost, for people. */
   readonly onTrouble: (error: unknown) => void;
+  /** Before a stage is loaded: what else has the GPU's memory here gives it back. */
+  readonly onLoading?: () => Promise<void>;
   /** Where stages are other than those of the GPU. */
   readonly loadWork?: typeof loadStageWork;
 }
@@ -56,7 +58,8 @@ export class RoomStages {
     own.abort.abort();
     for (const [slot, place] of this.#slots) if (place.own === own) this.#slots.delete(slot);
     freeWork(own);
-    this.#last = this.#last.then(() => this.#claim());
+    // what is given back is there for others a little later, where it fails
+    this.#last = this.#last.then(() => this.#claim()).catch(() => {});
   }
 
   begin({ stage, slot, session, keep, sampling }: BeginEffect): void {
@@ -141,7 +144,10 @@ export class RoomStages {
       own.work = await loadWork(key, {
         models,
         signal,
-        openGpu: () => this.#openGpu(),
+        openGpu: async () => {
+          await this.#options.onLoading?.();
+          return this.#openGpu();
+        },
         claim: async (bytes) => {
           own.bytes = bytes;
           await this.#claim();
@@ -163,7 +169,7 @@ export class RoomStages {
   }
 
   async #openGpu(): Promise<Gpu> {
-    this.#gpu ??= this.#options.openGpu(this.#options.budgetBytes).then((gpu) => {
+    this.#gpu ??= this.#options.openGpu(this.#options.budgetBytes()).then((gpu) => {
       void gpu.failure.then((error) => this.#gpuLost(error));
       return gpu;
     });
@@ -178,7 +184,8 @@ export class RoomStages {
   /** Takes of the device's memory what the stages need: other windows of this computer see it. */
   async #claim(): Promise<void> {
     const needed = this.takenBytes;
-    const { claims, budgetBytes } = this.#options;
+    const { claims } = this.#options;
+    const budgetBytes = this.#options.budgetBytes();
     const claimed = await claims.claim((others) => {
       if (needed <= budgetBytes - others) return needed;
       const gigabytes = (bytes: number) => `${(Math.max(0, bytes) / 1e9).toFixed(2)} GB`;

@@ -18,21 +18,42 @@ export const payloads: Payloads<Rows> = {
     const [first] = parts;
     if (first === undefined) throw new RangeError('Nothing was to be joined.');
     if (parts.length === 1) return first;
-    const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.bytes.byteLength, 0));
+    const isOne = parts.every(({ type }) => type === first.type);
+    const alike = isOne ? parts : parts.map(asFloats);
+    const bytes = new Uint8Array(alike.reduce((sum, part) => sum + part.bytes.byteLength, 0));
     let at = 0;
-    for (const part of parts) {
-      if (part.type !== first.type) throw new TypeError(`Rows of ${part.type} came behind rows of ${first.type}.`);
+    for (const part of alike) {
       bytes.set(part.bytes, at);
       at += part.bytes.byteLength;
     }
-    return { type: first.type, bytes };
+    return { type: isOne ? first.type : 'f32', bytes };
   },
 };
 
-/** Hidden states for the wire: f16, or f32 where results have to be the same bit for bit. */
+/**
+ * Hidden states for the wire: f16, or f32 where results have to be the same bit for bit, and for rows with a value that
+ * f16 does not hold (some models have states above 65,504).
+ */
 export function packStates(values: Float32Array<ArrayBuffer>, type: 'f16' | 'f32'): Rows {
-  const packed = type === 'f16' ? toHalves(values) : values;
-  return { type, bytes: new Uint8Array(packed.buffer as ArrayBuffer, packed.byteOffset, packed.byteLength) };
+  if (type === 'f16') {
+    const halves = toHalves(values);
+    if (halves.every(isFiniteHalf)) return { type, bytes: bytesOf(halves) };
+  }
+  return { type: 'f32', bytes: bytesOf(values) };
+}
+
+function isFiniteHalf(bits: number): boolean {
+  return (bits & 0x7c00) !== 0x7c00;
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array | Uint16Array): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+}
+
+function asFloats({ type, bytes }: Rows): Rows {
+  if (type !== 'f16') return { type, bytes };
+  const { buffer, byteOffset, byteLength } = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
+  return { type: 'f32', bytes: bytesOf(fromHalves(new Uint16Array(buffer, byteOffset, byteLength / 2))) };
 }
 
 /** Undefined for what is not `rows` rows of `width` states: its sender speaks of another model. */
