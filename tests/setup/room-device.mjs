@@ -252,10 +252,7 @@ export class RoomDevice {
    */
   async place(source, contextTokens, byHand, options) {
     await this.propose(source, contextTokens, byHand);
-    return this.isPlaced(
-      byHand?.map(({ device }) => device),
-      options,
-    );
+    return this.isPlaced(byHand, options);
   }
 
   /**
@@ -272,15 +269,14 @@ export class RoomDevice {
   }
 
   /**
-   * Waits until the room's model is ready, on these devices in this order where they are given.
-   * @param {readonly string[]} [devices]
+   * Waits until the room's model is ready, laid as said where that is given.
+   * @param {readonly { device: string, layers: number }[]} [byHand]
    * @param {PlaceOptions} [options]
    * @returns {Promise<RoomModelView>}
    */
-  async isPlaced(devices, { onProgress = () => {}, timeoutMs = READY_TIMEOUT_MS } = {}) {
-    const wanted = devices?.join();
+  async isPlaced(byHand, { onProgress = () => {}, timeoutMs = READY_TIMEOUT_MS } = {}) {
     const fits = (/** @type {RoomModelView | undefined} */ model) =>
-      model?.phase === 'ready' && (wanted === undefined || model.stages.map(({ device }) => device).join() === wanted);
+      model?.phase === 'ready' && (byHand === undefined || isLaid(model, byHand));
     const isReady = (/** @type {RoomView} */ { models: [model], trouble }) => {
       if (trouble !== undefined) throw new Error(`${this.name}: ${trouble}`);
       onProgress(model);
@@ -487,6 +483,16 @@ export class RoomDevice {
     // Playwright starts Chromium as the leader of a group that its children belong to; Windows has none
     process.kill(process.platform === 'win32' ? this.pid : -this.pid, signal);
   }
+}
+
+/**
+ * Whether a model's layers lie on these devices in this way.
+ * @param {RoomModelView} model
+ * @param {readonly { device: string, layers: number }[]} byHand
+ */
+export function isLaid({ stages }, byHand) {
+  const is = stages.map(({ device, first, last }) => `${device} ${last - first}`).join();
+  return is === byHand.map(({ device, layers }) => `${device} ${layers}`).join();
 }
 
 /** @param {RoomView['devices']} devices */

@@ -1,5 +1,5 @@
 // @ts-check
-import { RoomDevice } from './room-device.mjs';
+import { isLaid, RoomDevice } from './room-device.mjs';
 
 /** Of the five layers of stories260K. */
 const LAYERS = [2, 2, 1];
@@ -49,10 +49,7 @@ export class RoomOfThree {
       byHand.push({ device: await /** @type {RoomDevice} */ (this.stages[i]).id(), layers });
     }
     const placed = (await this.driver.view()).models[0];
-    const isSame =
-      placed?.phase === 'ready' &&
-      placed.stages.map(({ device }) => device).join() === byHand.map(({ device }) => device).join();
-    if (!isSame) await this.driver.place(source, contextTokens, byHand);
+    if (placed?.phase !== 'ready' || !isLaid(placed, byHand)) await this.driver.place(source, contextTokens, byHand);
   }
 
   /** Those that are there. */
