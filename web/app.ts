@@ -1,6 +1,7 @@
 import type { RoomView, WorkerEvent } from '../worker/api.ts';
 import type { WorkerClient } from '../worker/client.ts';
 import type { RoomWorker } from './room/hand-over.ts';
+import { roomModel } from './state/answering.ts';
 import { Answers } from './state/answers.ts';
 import { Cell } from './state/cell.ts';
 import { Chats } from './state/chats.ts';
@@ -25,6 +26,9 @@ export interface Notice {
   readonly words: string;
 }
 
+/** A room in which nobody speaks of a model by then runs none for now: the person goes on by hand. */
+const FINDS_ROOM_MS = 60_000;
+
 /** All state of the window, passed to the views. */
 export class App {
   readonly #kept = browserKeyValue('shoal-window');
@@ -46,6 +50,8 @@ export class App {
   readonly #wakeLock = new WakeLock();
   readonly #unfinished = new Unfinished(this.#kept, navigator.locks as TryLocks | undefined);
   readonly #idleLoss: IdleLoss;
+  /** Of the layers that the room has given to this device. */
+  #arrivedBytes = 0;
 
   /** @param port the worker itself, for what is transferred to it */
   constructor(worker: WorkerClient, port?: RoomWorker) {
@@ -59,6 +65,7 @@ export class App {
     document.addEventListener('visibilitychange', () => {
       if (isOnScreen()) resumption.woke();
     });
+    this.device.storage.subscribe(() => void this.models.learnKept());
     this.room.failure.subscribe(() => void this.#catchUp());
     this.models.repaired.subscribe(() => this.#onRepaired(this.models.repaired.value));
     this.preferences.onOtherWindow = (before) => void this.#followOtherWindow(before);
@@ -73,8 +80,30 @@ export class App {
     void this.models.readServed();
     void this.#followStarter();
     const isInRoom = report !== undefined && (await this.room.return().catch(() => false));
+    if (isInRoom) void this.#goOnInRoom();
     if (report?.interrupted) this.#unfinished.forget();
     else if (report && report.compute !== 'none' && !isInRoom) void this.#goOn();
+  }
+
+  /** The answer that this page was driving in its room when it was reloaded: nobody else goes on with it. */
+  async #goOnInRoom(): Promise<void> {
+    const broken = this.answers.takeBroken();
+    if (broken === undefined) return;
+    await new Promise<void>((resolve) => {
+      const look = () => {
+        if (roomModel(this.room.view.value) === undefined) return;
+        stop();
+        resolve();
+      };
+      const stop = this.room.view.subscribe(look);
+      setTimeout(() => {
+        stop();
+        resolve();
+      }, FINDS_ROOM_MS);
+      look();
+    });
+    const mayGoOn = roomModel(this.room.view.value) !== undefined && !this.answers.live.value;
+    if (mayGoOn) this.answers.goOn(broken.conversation, broken.message);
   }
 
   /** What was used last, and then the download that broke off with the page before this one. */
@@ -121,8 +150,11 @@ export class App {
 
   #onRoom(view: RoomView | undefined, removed: boolean): void {
     this.room.follow(view, removed);
-    const holds = view?.models.some(({ stages }) => stages.some(({ device }) => device === view.self)) ?? false;
-    if (!holds) {
+    const own = view?.models.flatMap(({ stages }) => stages.filter(({ device }) => device === view.self)) ?? [];
+    const arrived = own.reduce((sum, { doneBytes }) => sum + doneBytes, 0);
+    if (arrived !== this.#arrivedBytes) this.device.readStorageSoon();
+    this.#arrivedBytes = arrived;
+    if (own.length === 0) {
       this.#wakeLock.release('room');
       return;
     }

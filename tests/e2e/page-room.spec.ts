@@ -379,6 +379,25 @@ test.describe('a conversation that the room answers', () => {
     await expect(answer(page)).toContainText('later');
   });
 
+  test('the answer that this window drives goes on by itself when the page was reloaded in it', async ({ page }) => {
+    await open(page, '/?kept&room=ready&rate=12#/chat');
+    await ask(page, 'What happens at low tide?');
+    await expect(page.getByRole('button', { name: 'Stop' })).toBeVisible();
+    await expect.poll(async () => (await answer(page).innerText()).length).toBeGreaterThan(60);
+    // what was written down every two seconds is there again
+    await page.waitForTimeout(2500);
+    await page.reload();
+    await expect(page.getByRole('button', { name: 'Stop' })).toBeVisible();
+    const text = async () => (await answer(page).innerText()).length;
+    const begun = await text();
+    await expect.poll(text).toBeGreaterThan(begun + 20);
+    await page.getByRole('button', { name: 'Stop' }).click();
+    await expect(page.getByRole('button', { name: 'Go on' })).toBeVisible();
+    // stopped by the person: that stays so
+    await page.reload();
+    await expect(page.getByRole('button', { name: 'Go on' })).toBeVisible();
+  });
+
   test('a device that goes away is one calm line, and history afterwards, also after a reload', async ({ page }) => {
     await open(page, '/?kept&room=ready&rate=600&room-fault=moved&after=20&hold=900#/chat');
     await ask(page, 'Why two tides?');

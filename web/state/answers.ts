@@ -10,6 +10,7 @@ import type { Models } from './models.ts';
 import type { PreferenceStore } from './preferences.ts';
 import type { RoomState } from './room.ts';
 import type { WakeLock } from './wake-lock.ts';
+import { writing } from './writing.ts';
 
 /** How often the text so far is written down, so that a killed tab loses little. */
 const KEEP_MS = 2000;
@@ -70,6 +71,15 @@ export class Answers {
     void this.#run(conversation.id, message.id);
   }
 
+  /** The answer that this window was writing when its page went away, if it has not ended since: told once. */
+  takeBroken(): { readonly conversation: Conversation; readonly message: Message } | undefined {
+    const broken = writing.take();
+    const conversation = broken && this.#chats.find(broken.conversation);
+    const message = conversation?.messages[broken?.message ?? ''];
+    if (!conversation || !message || message.finish !== undefined || message.failure !== undefined) return undefined;
+    return { conversation, message };
+  }
+
   /** The context is full and the person chose to go on without the oldest turns. */
   dropOldest(conversation: Conversation, message: Message): void {
     this.#chats.dropOldest(conversation.id);
@@ -120,6 +130,7 @@ export class Answers {
     const started = this.#message(conversationId, messageId);
     this.#live.set(emptyLive(conversationId, messageId, started));
     const keeping = setInterval(() => this.#keep(), KEEP_MS);
+    writing.set({ conversation: conversationId, message: messageId });
     try {
       const result = await this.#generateThroughLoss(conversationId, messageId);
       this.#finish(result);
@@ -127,6 +138,7 @@ export class Answers {
       this.#fail(fromAny(error));
     } finally {
       clearInterval(keeping);
+      writing.clear();
       this.#live.set(undefined);
       this.#wakeLock.release('answer');
     }
@@ -135,7 +147,10 @@ export class Answers {
   /** Asks; when the GPU goes away, loads the model again and asks to continue what is there. */
   async #generateThroughLoss(conversationId: string, messageId: string): Promise<GenerateResult> {
     let withoutProgress = 0;
-    const seed = this.#preferences.all.value.seed ?? randomSeed(); // the same before and after a loss
+    // the same before and after a loss, and a reload
+    const begunWith = this.#message(conversationId, messageId)?.seed;
+    const seed = begunWith ?? this.#preferences.all.value.seed ?? randomSeed();
+    if (begunWith === undefined) this.#chats.patch(conversationId, messageId, { seed });
     for (;;) {
       const tokensBefore = this.#live.value?.tokens ?? 0;
       try {

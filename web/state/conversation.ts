@@ -34,6 +34,8 @@ export interface Message {
   readonly reasoningMs?: number;
   readonly reasoningTokens?: number;
   readonly model?: string;
+  /** What its tokens are drawn with, also when it goes on after the page died in it. */
+  readonly seed?: number;
   /** Absent while the answer is being written, and for good when the page died in it. */
   readonly finish?: 'end' | 'stop-string' | 'max-tokens' | 'stopped' | 'context-full' | 'failed';
   readonly failure?: AnswerFailure;
