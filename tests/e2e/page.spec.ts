@@ -93,6 +93,26 @@ test.describe('models', () => {
     await expect(row).toContainText('s left');
   });
 
+  test('once all bytes are here a load is cancelled, not paused, and its model stays kept', async ({ page }) => {
+    await open(page, '/?kept&prepare=60000&download=4000000000#/models');
+    await page.getByRole('button', { name: `Load ${SMALL_MODEL}` }).click();
+    const row = page.getByRole('listitem').filter({ hasText: SMALL_MODEL });
+    await expect(row).toContainText(/Preparing the GPU, \d+ of 24/);
+    await expect(row.getByRole('button', { name: 'Pause' })).toHaveCount(0);
+    await row.getByRole('button', { name: `Cancel ${SMALL_MODEL}` }).click();
+    await expect(row.getByRole('button', { name: `Load ${SMALL_MODEL}` })).toBeVisible();
+    await expect(row).toContainText('All of it is here and checked.');
+  });
+
+  test('a kept model that loads needs no hub, and nothing is said of it in the chat', async ({ page }) => {
+    await open(page, '/?kept&hub=down&download=20000000#/models');
+    await expect(page.getByText('huggingface.co cannot be reached from here.')).toBeVisible();
+    await page.getByRole('button', { name: `Load ${SMALL_MODEL}` }).click();
+    await page.getByRole('link', { name: 'Chat', exact: true }).first().click();
+    await expect(page.getByRole('heading', { name: `${SMALL_MODEL} is loading.` })).toBeVisible();
+    await expect(page.getByText('cannot be reached')).toHaveCount(0);
+  });
+
   test('a repository of the hub lists its files, so that a person picks one', async ({ page }) => {
     await open(page, '/#/models');
     await page.getByRole('searchbox').fill('owner/name');
@@ -210,6 +230,21 @@ test.describe('a conversation', () => {
     await finished(page);
     await page.reload();
     await expect(answers(page).locator('strong')).toHaveText('kept');
+  });
+
+  test('is open again when Chat is gone back to, and suggests no questions that the model is too small for', async ({
+    page,
+  }) => {
+    await ready(page, '&parameters=260000');
+    await expect(page.getByRole('button', { name: /two high tides/ })).toHaveCount(0);
+    await ask(page, 'Say: one thing');
+    await finished(page);
+    await page.getByRole('link', { name: 'Settings', exact: true }).first().click();
+    await expect(page.getByRole('heading', { level: 1, name: 'Settings' })).toBeAttached();
+    await page.getByRole('link', { name: 'Chat', exact: true }).first().click();
+    await expect(answers(page)).toContainText('one thing');
+    await page.getByRole('button', { name: 'New conversation' }).first().click();
+    await expect(answers(page)).toHaveCount(0);
   });
 
   test('stops, keeps what came, and goes on from there', async ({ page }) => {

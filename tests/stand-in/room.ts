@@ -186,7 +186,8 @@ export class StandInRoom implements RoomApi {
       await new Promise((resolve) => setTimeout(resolve, line.kind === 'resumed' ? 0 : hold));
     };
     if (roomFault === 'silent' || roomFault === 'moved') await tell({ kind: 'suspected', device: 'Kitchen iPad' });
-    if (roomFault === 'moved') await tell({ kind: 'moved', gone: ['Kitchen iPad'], devices: ['MacBook Air', 'ThinkPad'] });
+    if (roomFault === 'moved')
+      await tell({ kind: 'moved', gone: ['Kitchen iPad'], devices: ['MacBook Air', 'ThinkPad'] });
     if (roomFault === 'waiting') await tell({ kind: 'waiting', reason: 'loading' });
     if (roomFault === 'paused') await tell({ kind: 'paused', missingBytes: 1.2e9 });
     if (roomFault !== 'none') await tell({ kind: 'resumed' });

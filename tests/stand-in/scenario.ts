@@ -19,6 +19,10 @@ export interface Scenario {
   /** The connection ends after so many bytes of the first download. */
   readonly breakAfter: number;
   readonly prefillMs: number;
+  /** How long the GPU is prepared once all bytes of a model are here. */
+  readonly prepareMs: number;
+  /** Parameters that a loaded model is said to have; 0: its own. */
+  readonly parameters: number;
   /** What goes wrong, once, in the first answer: after this many tokens. */
   readonly fault: 'none' | 'lost' | 'full' | 'memory';
   readonly faultAfter: number;
@@ -78,6 +82,8 @@ export function readScenario(search: string): Scenario {
     evicts: asked.has('evicts'),
     breakAfter: number('break', Number.POSITIVE_INFINITY),
     prefillMs: number('prefill', 60),
+    prepareMs: number('prepare', 0),
+    parameters: number('parameters', 0),
     fault: oneOf('fault', ['none', 'lost', 'full', 'memory']),
     faultAfter: number('after', 12),
     contextTokens: number('context', 0),

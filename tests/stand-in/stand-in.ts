@@ -178,7 +178,11 @@ export class StandIn implements WorkerApi, RoomApi {
       });
     }
     this.#replace(onEvent);
-    for (let i = 1; i <= PIPELINES; i++) onEvent({ kind: 'preparing', pipelinesDone: i, pipelinesTotal: PIPELINES });
+    for (let i = 1; i <= PIPELINES; i++) {
+      if (this.#scenario.prepareMs > 0) await sleep(this.#scenario.prepareMs / PIPELINES);
+      if (this.#paused) throw new CancelledError('Paused.');
+      onEvent({ kind: 'preparing', pipelinesDone: i, pipelinesTotal: PIPELINES });
+    }
     if (source.kind !== 'picked' || !this.#scenario.problems.includes('no-storage')) {
       this.#keep(this.#shape(source), summary.fileBytes);
     }
@@ -393,7 +397,7 @@ export class StandIn implements WorkerApi, RoomApi {
       name: shape.name,
       architecture: 'llama',
       quantization: shape.quantization,
-      parameters: shape.parameters,
+      parameters: this.#scenario.parameters || shape.parameters,
       layers: shape.layers,
       vocabulary: 49152,
       trainedContextTokens: 32768,

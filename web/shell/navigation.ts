@@ -1,5 +1,6 @@
 import { html, nothing, type TemplateResult } from 'lit';
-import type { Route } from '../state/route.ts';
+import type { App } from '../app.ts';
+import { type Route, routeHash } from '../state/route.ts';
 import { type IconName, icon } from '../ui/icons.ts';
 import { roomWords } from '../words/room.ts';
 import { shellWords } from '../words/shell.ts';
@@ -11,14 +12,15 @@ const PLACES: readonly { readonly view: Route['view']; readonly icon: IconName; 
   { view: 'settings', icon: 'settings', words: shellWords.settings },
 ];
 
-/**
- * The same links for the side column and for a phone's tabs.
- * @param asking devices that wait to be let into the room
- */
-export function navigation(current: Route['view'], asking: number): TemplateResult {
+/** The same links for the side column and for a phone's tabs; Chat leads back to the conversation that was open. */
+export function navigation(app: App, current: Route['view']): TemplateResult {
+  const asking = app.room.asking.length;
+  const open = app.chats.find(app.router.lastConversation)?.id;
+  const addressOf = (view: Route['view']) =>
+    routeHash(view === 'chat' && open !== undefined ? { view, conversation: open } : ({ view } as Route));
   return html`${PLACES.map(
     ({ view, icon: sign, words }) =>
-      html`<a href="#/${view}" aria-current=${view === current ? 'page' : nothing}>
+      html`<a href=${addressOf(view)} aria-current=${view === current ? 'page' : nothing}>
         ${icon(sign)}<span>${words}</span>
         ${
           view === 'room' && asking > 0

@@ -55,7 +55,7 @@ export class ShoalApp extends View {
       <a class="skip" href="#content" @click=${this.#skip}>${shellWords.skip}</a>
       <side-column .app=${this.app}></side-column>
       <div class="stage">${this.#lines()}${content}</div>
-      <nav class="tabs" aria-label=${shellWords.navigation}>${navigation(route.view, this.app.room.asking.length)}</nav>
+      <nav class="tabs" aria-label=${shellWords.navigation}>${navigation(this.app, route.view)}</nav>
       <p class="vh" role="status">${this.app.room.asking.map(({ name }) => roomWords.asks(name)).join(' ')}</p>
       ${this.#dropHint()}
     </div>`;

@@ -31,7 +31,7 @@ export class SideColumn extends View {
         <a class="brand" href="#/chat">${logo(LOGO_SIZE)}${shellWords.app}</a>
         ${iconButton('compose', shellWords.newConversation, () => this.app.router.go({ view: 'chat' }))}
       </div>
-      <nav class="nav" aria-label=${shellWords.navigation}>${navigation(view === 'start' ? 'chat' : view, this.app.room.asking.length)}</nav>
+      <nav class="nav" aria-label=${shellWords.navigation}>${navigation(this.app, view === 'start' ? 'chat' : view)}</nav>
       <div class="convs">${conversationList(this.app)}</div>
       ${this.#card()} ${roomCard(this.app)}
     </aside>`;

@@ -6,6 +6,9 @@ import { Cell, type Readable } from './cell.ts';
 import { fromAny, InternalError, type ShoalError } from './errors.ts';
 import { type PreferenceStore, workerSettings } from './preferences.ts';
 
+/** While bytes arrive, what is kept is asked for no more often than this. */
+const STORAGE_MS = 2000;
+
 /** What this device can run and keep, as the worker reports it. */
 export class Device {
   readonly #report = new Cell<DeviceReport | undefined>(undefined);
@@ -14,6 +17,7 @@ export class Device {
   readonly #worker: WorkerClient;
   readonly #preferences: PreferenceStore;
   #settingsBusy: Promise<unknown> = Promise.resolve();
+  #storageTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(worker: WorkerClient, preferences: PreferenceStore) {
     this.#worker = worker;
@@ -85,10 +89,21 @@ export class Device {
 
   async readStorage(): Promise<void> {
     try {
-      this.#storage.set(await this.#worker.storage());
+      const report = await this.#worker.storage();
+      const kept = report.files.reduce((sum, { keptBytes }) => sum + keptBytes, 0);
+      // the browser's figure lags behind what was written
+      this.#storage.set({ ...report, usedBytes: Math.max(report.usedBytes, kept) });
     } catch {
       // Storage that cannot be read is said by the report's `no-storage`.
     }
+  }
+
+  /** Reads it again in a moment: bytes are arriving. */
+  readStorageSoon(): void {
+    this.#storageTimer ??= setTimeout(() => {
+      this.#storageTimer = undefined;
+      void this.readStorage();
+    }, STORAGE_MS);
   }
 
   async remove(key: string): Promise<void> {

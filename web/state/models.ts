@@ -84,6 +84,9 @@ export class Models {
   readonly #wakeLock: WakeLock;
   readonly #unfinished: Unfinished;
   #run = 0;
+  /** The load that is to leave nothing behind but what it kept. */
+  #cancelled = 0;
+  readonly #looked = new Set<string>();
 
   constructor(
     worker: WorkerClient,
@@ -150,6 +153,18 @@ export class Models {
     return summary;
   }
 
+  /** Reads the headers of kept files that are known by their file names alone, as those that came through a room. */
+  async learnKept(): Promise<void> {
+    const { known } = this.#preferences.all.value;
+    const loading = loadingKey(this.#loading.value);
+    for (const { key } of this.#device.keptFiles) {
+      if (key in known || key === loading || this.#looked.has(key)) continue;
+      this.#looked.add(key);
+      // a part of the header may be missing, and the network too: then its file's name is all there is
+      await this.inspect({ kind: 'stored', key }).catch(() => undefined);
+    }
+  }
+
   /** Finds, downloads and loads; resolves true when the model is ready. Errors are shown in `loading`. */
   async load(wanted: Wanted): Promise<boolean> {
     this.#run += 1;
@@ -181,7 +196,8 @@ export class Models {
       return true;
     } catch (error) {
       const failure = fromAny(error);
-      if (failure.remedy === 'cancelled') show({ phase: 'paused' });
+      if (failure.remedy === 'cancelled' && this.#cancelled === run) this.#loading.set(undefined);
+      else if (failure.remedy === 'cancelled') show({ phase: 'paused' });
       else show({ phase: 'failed', error: failure });
       if (run === this.#run) {
         if (!mayGoOn(failure)) this.#unfinished.end();
@@ -204,6 +220,12 @@ export class Models {
     }
     this.#loading.update((now) => now && { ...now, phase: 'pausing' });
     await this.#worker.pauseLoad();
+  }
+
+  /** Ends a load that has all its bytes: there is nothing to resume. */
+  cancel(): Promise<void> {
+    this.#cancelled = this.#run;
+    return this.pause();
   }
 
   resume(): Promise<boolean> {
@@ -324,6 +346,7 @@ export class Models {
         // the last one before a silence is shown too
         if (!waiting) setTimeout(showProgress, PROGRESS_MS);
         const next = shown(event);
+        if (event.fetchedBytes > 0) this.#device.readStorageSoon();
         waiting = next;
         if (performance.now() - shownAt >= PROGRESS_MS || event.doneBytes >= event.totalBytes) showProgress();
         if (next.doneBytes === cameTo) return;

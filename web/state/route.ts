@@ -41,6 +41,9 @@ export class Router {
   /** An invite that the page was opened with, as it stood in the address: in memory alone, until it is used. */
   readonly invite = new Cell<string | undefined>(undefined);
 
+  /** The conversation that was open when another page was last gone to. */
+  #conversation: string | undefined;
+
   constructor() {
     this.#read();
     addEventListener('hashchange', () => this.#read());
@@ -54,8 +57,18 @@ export class Router {
     if (how === 'push') location.hash = routeHash(route);
     else {
       history.replaceState(null, '', routeHash(route));
-      this.#route.set(route);
+      this.#set(route);
     }
+  }
+
+  /** The conversation that is open, or was when the person went to another page. */
+  get lastConversation(): string | undefined {
+    return this.#conversation;
+  }
+
+  #set(route: Route): void {
+    if (route.view === 'chat') this.#conversation = route.conversation;
+    this.#route.set(route);
   }
 
   /** An invite lets whoever has it ask to come in: it leaves the address bar, and with it the history, at once. */
@@ -65,6 +78,6 @@ export class Router {
       history.replaceState(null, '', routeHash({ view: 'room' }));
       this.invite.set(hash);
     }
-    this.#route.set(parseRoute(hash));
+    this.#set(parseRoute(hash));
   }
 }

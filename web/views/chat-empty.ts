@@ -2,6 +2,7 @@ import { html, nothing, type TemplateResult } from 'lit';
 import type { App } from '../app.ts';
 import { type Answering, answering } from '../state/answering.ts';
 import { loadingProgress } from '../state/loading-progress.ts';
+import { loadingKey } from '../state/models.ts';
 import { readersOf, stageParts } from '../state/room-model.ts';
 import { icon } from '../ui/icons.ts';
 import { scales, scalesOver } from '../ui/scales.ts';
@@ -10,10 +11,13 @@ import { modelWords } from '../words/models.ts';
 import { roomWords } from '../words/room.ts';
 import { deviceProblems } from './device-problems.ts';
 
+const FEWEST_PARAMETERS = 50e6;
+
 /** A conversation before its first word: what is ready, who sees what one writes, things to try. */
 export function chatEmpty(app: App, write: (text: string) => void): TemplateResult {
   const loaded = app.models.loaded.value;
   const loading = app.models.loading.value;
+  const { known } = app.preferences.all.value;
   const report = app.device.report.value;
   if (loaded) {
     const { layers, name } = loaded.summary;
@@ -25,7 +29,7 @@ export function chatEmpty(app: App, write: (text: string) => void): TemplateResu
         <p class="lead">${lead}</p>
         ${loaded.warning ? html`<p class="note">${loaded.warning}</p>` : nothing}
       </div>
-      ${tries(write)}
+      ${tries(write, loaded.summary.parameters)}
     </div>`;
   }
   const now = answering(app);
@@ -41,7 +45,7 @@ export function chatEmpty(app: App, write: (text: string) => void): TemplateResu
           ${preparing ? modelWords.preparing(preparing.done, preparing.total) : words.percent(progress.percent)}
         </p>
       </div>
-      ${tries(write)}
+      ${tries(write, loading.summary?.parameters ?? known[loadingKey(loading) ?? '']?.parameters)}
     </div>`;
   }
   if (!app.settled.value) return html`<div class="empty"></div>`;
@@ -77,7 +81,7 @@ function inRoom(app: App, { model, name }: Extract<Answering, { by: 'room' }>, w
       <h2 class="h1">${title}</h2>
       <p class="lead">${leadOf(names, readersOf(model, devices), devices.find(({ own }) => own)?.name)}</p>
     </div>
-    ${tries(write)}
+    ${tries(write, Object.values(app.preferences.all.value.known).find((one) => one.name === name)?.parameters)}
   </div>`;
 }
 
@@ -88,7 +92,9 @@ function leadOf(names: readonly string[], readers: readonly string[], self: stri
   return only === self ? roomWords.chatLeadHere : roomWords.chatLeadOne(only);
 }
 
-function tries(write: (text: string) => void): TemplateResult {
+/** Nothing where the model is too small for what they ask: its answers would disappoint. */
+function tries(write: (text: string) => void, parameters = FEWEST_PARAMETERS) {
+  if (parameters < FEWEST_PARAMETERS) return nothing;
   return html`<div class="tries">
     ${words.tries.map(
       (text) =>

@@ -107,7 +107,7 @@ export class ChatView extends View {
 
   #empty(): TemplateResult {
     return html`<div class="emptywrap">
-      ${interruptedLine(this.app)} ${answering(this.app) ? nothing : hubLine(this.app)}
+      ${interruptedLine(this.app)} ${answering(this.app) || this.app.models.isLoading ? nothing : hubLine(this.app)}
       ${chatEmpty(this.app, (text) => this.querySelector('chat-composer')?.write(text))}
     </div>`;
   }

@@ -248,6 +248,10 @@ function loadingAction(app: App, loading: Loading): TemplateResult {
       { icon: 'play', label: `${words.resume} ${name}` },
     )}`;
   }
+  const { progress } = loading;
+  if (phase === 'loading' && progress && progress.doneBytes >= progress.totalBytes) {
+    return button(words.cancel, () => void app.models.cancel(), { icon: 'close', label: `${words.cancel} ${name}` });
+  }
   return button(words.pause, () => void app.models.pause(), {
     icon: 'pause',
     label: `${words.pause} ${name}`,

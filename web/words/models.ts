@@ -31,6 +31,7 @@ export const modelWords = {
   cannotRun: 'Cannot run here',
   catalogue: 'The catalogue',
   pause: 'Pause',
+  cancel: 'Cancel',
   resume: 'Resume',
   again: 'Try again',
   remove: (name: string) => `Remove ${name}`,
