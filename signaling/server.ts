@@ -81,8 +81,8 @@ export interface OpenContent extends ServedContent {
  * @throws Error in plain words where another program has the STUN port
  */
 export async function openContent(options: Omit<ServerOptions, 'port'>): Promise<OpenContent> {
-  const mayRelayTo = (ip: string) =>
-    (options.relayOnLoopback === true && ip === LOOPBACK) || content.lan?.isNeighbour(ip) === true;
+  const mayRelayTo = (ip: string, via: string) =>
+    content.lan !== undefined && !content.lan.isOwn(ip) && content.lan.isNeighbour(ip, via);
   const relay = options.stunPort === undefined ? undefined : await openRelay(options.stunPort, options, mayRelayTo);
   const signaling = new Signaling(
     {
@@ -114,7 +114,7 @@ export async function openContent(options: Omit<ServerOptions, 'port'>): Promise
 async function openRelay(
   port: number,
   options: Omit<ServerOptions, 'port'>,
-  mayRelayTo: (ip: string) => boolean,
+  mayRelayTo: (ip: string, via: string) => boolean,
 ): Promise<Relay> {
   const relay = new Relay({
     port,

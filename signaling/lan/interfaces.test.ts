@@ -41,12 +41,13 @@ describe('the interfaces of a computer', () => {
     expect(chooseAddresses(all, 'en9', undefined)).toEqual([]);
   });
 
-  it('have neighbours: the addresses of their networks, and no others', () => {
-    const chosen = addressesOf({ en0: ipv4('192.168.1.5/24') });
-    expect(isNeighbour('192.168.1.200', chosen)).toBe(true);
-    expect(isNeighbour('192.168.1.5', chosen)).toBe(true);
-    for (const ip of ['192.168.2.1', '127.0.0.1', '8.8.8.8', '::1', 'nonsense', ''])
-      expect(isNeighbour(ip, chosen)).toBe(false);
-    expect(isNeighbour('192.168.1.5', [])).toBe(false);
+  it('have neighbours: the other computers of their own network, and no others', () => {
+    const [wifi, cable] = addressesOf({ en0: ipv4('192.168.1.5/24'), en7: ipv4('192.168.2.9/24') });
+    if (!wifi || !cable) throw new Error('two addresses were given');
+    expect(isNeighbour('192.168.1.200', wifi)).toBe(true);
+    for (const ip of ['192.168.1.0', '192.168.1.255', '192.168.1.5', '192.168.2.1', '127.0.0.1', '8.8.8.8', '::1', ''])
+      expect(isNeighbour(ip, wifi)).toBe(false);
+    expect(isNeighbour('192.168.2.200', cable)).toBe(true);
+    expect(isNeighbour('192.168.1.200', cable)).toBe(false);
   });
 });

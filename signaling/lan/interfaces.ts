@@ -73,14 +73,19 @@ export function explainUnused(addresses: readonly LanAddress[], chosen: readonly
     .map(({ interfaceName, address, kind }) => `${interfaceName} ${address} (${KIND_WORDS[kind]})`);
 }
 
-/** Whether an address lies in the network of one of these. */
-export function isNeighbour(ip: string, addresses: readonly LanAddress[]): boolean {
-  if (!isIPv4(ip)) return false;
-  return addresses.some(({ address, cidr }) => {
-    const network = new BlockList();
-    network.addSubnet(address, Number(cidr.split('/')[1]));
-    return network.check(ip);
-  });
+/** Whether an address is that of another computer in the network of this one. */
+export function isNeighbour(ip: string, { address, cidr }: LanAddress): boolean {
+  if (!isIPv4(ip) || ip === address) return false;
+  const size = 2 ** (32 - Number(cidr.split('/')[1]));
+  const first = Math.floor(numberOf(address) / size) * size;
+  const host = numberOf(ip) - first;
+  if (host < 0 || host >= size) return false;
+  // the network itself, and everybody in it at once
+  return size <= 2 || (host > 0 && host < size - 1);
+}
+
+function numberOf(ip: string): number {
+  return ip.split('.').reduce((number, byte) => number * 256 + Number(byte), 0);
 }
 
 /** The address from which packets to the internet would leave; nothing is sent to find it. */

@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { get as getHttp, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
-import { Agent, get as getHttps } from 'node:https';
+import { type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from 'node:http';
+import { Agent, request as requestHttps } from 'node:https';
 import os from 'node:os';
 import path from 'node:path';
 import { checkServerIdentity } from 'node:tls';
@@ -68,9 +68,10 @@ interface Answer {
 }
 
 /** Asks for an address of the pretended network; the name is looked up to where the server listens. */
-async function ask(url: string, headers: Record<string, string> = {}): Promise<Answer> {
+async function ask(url: string, headers: Record<string, string> = {}, question?: string): Promise<Answer> {
   const { protocol, host, hostname, port, pathname, search } = new URL(url);
-  const options = { host: '127.0.0.1', port, path: pathname + search, headers: { Host: host, ...headers } };
+  const method = question === undefined ? 'GET' : 'POST';
+  const options = { host: '127.0.0.1', port, path: pathname + search, method, headers: { Host: host, ...headers } };
   const trust = {
     ...(protocol === 'https:' ? { ca: await readFile(path.join(folder, 'lan/root.pem')) } : {}),
     servername: '',
@@ -85,8 +86,10 @@ async function ask(url: string, headers: Record<string, string> = {}): Promise<A
         resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(parts) }),
       );
     };
-    const asked = protocol === 'https:' ? getHttps({ ...options, ...trust }, answered) : getHttp(options, answered);
+    const asked =
+      protocol === 'https:' ? requestHttps({ ...options, ...trust }, answered) : requestHttp(options, answered);
     asked.on('error', reject);
+    asked.end(question);
   });
 }
 
@@ -151,12 +154,19 @@ describe('a server for the local network', () => {
   it('offers a relay under the address by which devices reach it', async () => {
     const server = await start();
     const [origin = ''] = server.lan?.().origins ?? [];
+    const who = { peer: 'phone', token: 't' };
+    const local = `127.0.0.1:${server.port}/signaling`;
+    const socket = new WebSocket(`ws://${local}/peerjs?key=peerjs&id=${who.peer}&token=${who.token}`);
+    await once(socket, 'message');
+    await fetch(`http://${local}/rooms/${ROOM}`, { method: 'POST', body: JSON.stringify(who) });
+    const question = JSON.stringify({ room: ROOM, ...who });
     for (const from of [origin, server.lan?.().origins[1], `http://localhost:${server.port}`]) {
-      const answer = JSON.parse((await ask(`${from}/signaling/ice?room=${ROOM}`)).body.toString());
+      const answer = JSON.parse((await ask(`${from}/signaling/ice`, {}, question)).body.toString());
       expect(answer.iceServers[0].urls).toEqual([`stun:192.168.77.5:${server.stunPort}`]);
       expect(answer.iceServers[1].urls[0]).toBe(`turn:192.168.77.5:${server.stunPort}?transport=udp`);
       expect(answer.iceServers[1].credential).toMatch(/^[\w-]{43}$/);
     }
+    socket.close();
   });
 
   it('keeps its name when its address changes, with a certificate for the new one', async () => {

@@ -60,6 +60,7 @@ export class LanServer {
   readonly #options: LanOptions;
   readonly #open = new Map<string, OpenAddress>();
   #addresses: readonly LanAddress[] = [];
+  #own: ReadonlySet<string> = new Set();
   #unused: readonly string[] = [];
   /** The addresses that everything was last set up for; an attempt that failed is made again. */
   #served = '';
@@ -127,8 +128,15 @@ export class LanServer {
   /** Whether a request may call this server so. */
   readonly isOwnName = (hostname: string): boolean => this.#hosts().includes(hostname);
 
-  /** Whether packets may be relayed to this address: to this computer's neighbours and its own relays. */
-  readonly isNeighbour = (ip: string): boolean => isNeighbour(ip, this.#addresses);
+  /** Whether the address is another computer's in the network that this computer has the address `own` in. */
+  isNeighbour(ip: string, own: string): boolean {
+    return this.#addresses.some((each) => each.address === own && isNeighbour(ip, each));
+  }
+
+  /** Whether the address is this computer's, on whatever interface. */
+  isOwn(ip: string): boolean {
+    return this.#own.has(ip);
+  }
 
   /** Looks at the addresses of this computer again. */
   update(): Promise<void> {
@@ -152,6 +160,7 @@ export class LanServer {
     const stamp = JSON.stringify(chosen);
     const same = stamp === this.#served;
     this.#addresses = chosen;
+    this.#own = new Set(all.map(({ address }) => address));
     this.#unused = explainUnused(all, chosen);
     const isCertificateOld = Date.now() - this.#certificateAtMs > DAY_MS;
     if (chosen.length === 0 || (same && !isCertificateOld)) return;

@@ -32,8 +32,13 @@ export class CredentialMaker {
 
   /** The room of a name that has not ended. */
   roomOf(username: string): string | undefined {
-    const [, until, room] = USERNAME.exec(username) ?? [];
-    return Number(until) * 1000 > this.#wallClock() ? room : undefined;
+    return this.leftMs(username) > 0 ? USERNAME.exec(username)?.[2] : undefined;
+  }
+
+  /** How long a name is still good for; 0 where it has ended, or is none. */
+  leftMs(username: string): number {
+    const [, until = '0'] = USERNAME.exec(username) ?? [];
+    return Math.max(0, Number(until) * 1000 - this.#wallClock());
   }
 
   #password(username: string): string {

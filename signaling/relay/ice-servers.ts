@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import type { IceAnswer, IceServer } from '../rooms/signaling.ts';
-import { CREDENTIALS_MS, type Relay } from './relay.ts';
+import { DEFAULT_RELAY_LIMITS, type Relay } from './relay.ts';
 
 /**
  * The ICE servers for a page, under the address by which it reached this server: that needs no second name to resolve.
@@ -13,7 +13,7 @@ export function iceServersFor(
   request: IncomingMessage,
   elsewhere: string | undefined,
 ): IceAnswer {
-  if (relay?.port === undefined) return { iceServers: [], expiresMs: CREDENTIALS_MS };
+  if (relay?.port === undefined) return { iceServers: [], expiresMs: DEFAULT_RELAY_LIMITS.credentialsMs };
   const host = hostFor(request, elsewhere);
   const at = `${host}:${relay.port}`;
   const iceServers: IceServer[] = [{ urls: [`stun:${at}`] }];
@@ -22,7 +22,7 @@ export function iceServersFor(
     if (relay.answersTcp(host) || isIP(host) === 0) urls.push(`turn:${at}?transport=tcp`);
     iceServers.push({ urls, ...relay.credentials(room) });
   }
-  return { iceServers, expiresMs: CREDENTIALS_MS };
+  return { iceServers, expiresMs: relay.credentialsMs };
 }
 
 function hostFor(request: IncomingMessage, elsewhere: string | undefined): string {

@@ -1,16 +1,19 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { connect as connectTcp } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import nodeDataChannel from 'node-datachannel';
 import { Socket as TurnClient } from 'turn-server';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { WebSocket } from 'ws';
 import type { IceAnswer } from '../rooms/signaling.ts';
 import { type RunningServer, startServer } from '../server.ts';
 import { CredentialMaker } from './credentials.ts';
 import { Relay } from './relay.ts';
+import { bindingAnswer } from './stun.ts';
 
 const LOOPBACK = '127.0.0.1';
 const ROOM = 'abcdefghijklmnopqrst-_';
@@ -34,9 +37,18 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+/** What a device that is listed in the room is told. */
 async function iceAnswer(room = ROOM, on = server): Promise<IceAnswer> {
-  const response = await fetch(`http://127.0.0.1:${on.port}/signaling/ice?room=${room}`);
-  return (await response.json()) as IceAnswer;
+  const who = { peer: 'device', token: 't' };
+  const at = `127.0.0.1:${on.port}/signaling`;
+  const socket = new WebSocket(`ws://${at}/peerjs?key=peerjs&id=${who.peer}&token=${who.token}`);
+  await once(socket, 'message');
+  const post = (what: string, body: object) =>
+    fetch(`http://${at}/${what}`, { method: 'POST', body: JSON.stringify(body) });
+  await post(`rooms/${room}`, who);
+  const answer = (await (await post('ice', { room, ...who })).json()) as IceAnswer;
+  socket.close();
+  return answer;
 }
 
 function credentialsOf(answer: IceAnswer): { username: string; password: string } {
@@ -51,7 +63,7 @@ async function askForRelay(
   port: number,
   credentials: { username: string; password: string },
   peer?: string,
-): Promise<{ relay: Outcome; permission?: 'granted' | number; close(): void }> {
+): Promise<{ relay: Outcome; permission?: 'granted' | number; client: TurnClient; close(): void }> {
   const client = new TurnClient({ server: LOOPBACK, port, authMech: 'long-term', ...credentials });
   client.on('error', () => {});
   await new Promise<void>((resolve) => client.connect(resolve));
@@ -68,7 +80,7 @@ async function askForRelay(
       client.createPermission([{ ip: peer, port: 9 }]);
     });
   }
-  return { relay, ...(permission === undefined ? {} : { permission }), close: () => client.close() };
+  return { relay, ...(permission === undefined ? {} : { permission }), client, close: () => client.close() };
 }
 
 describe('STUN', () => {
@@ -86,6 +98,36 @@ describe('STUN', () => {
     expect(answer.readUInt16BE(at + 6) ^ 0x2112).toBe(socket.address().port);
     expect(answer.readUInt32BE(at + 8) ^ 0x2112a442).toBe(0x7f000001);
     socket.close();
+  });
+
+  it('is answered whoever else asks, and from however many ports', async () => {
+    const relay = new Relay({ port: 0, relays: true, mayRelayTo: () => true, limits: { clients: 8 } });
+    await relay.listen([LOOPBACK]);
+    const request = Buffer.concat([Buffer.from('000100002112a442', 'hex'), Buffer.from('shoal-stun-1')]);
+    for (let i = 0; i < 40; i++) {
+      const socket = createSocket('udp4');
+      socket.bind(0, LOOPBACK);
+      await once(socket, 'listening');
+      const answered = once(socket, 'message');
+      socket.send(request, relay.port ?? 0, LOOPBACK);
+      expect(bindingAnswer(request, { address: LOOPBACK, port: socket.address().port })).toEqual((await answered)[0]);
+      socket.close();
+    }
+    await relay.close();
+  });
+
+  it('takes any packet, and answers nothing but binding requests by itself', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), fc.boolean(), (bytes, looksRight) => {
+        const packet = Buffer.from(bytes);
+        if (looksRight && packet.length >= 8) packet.write('000100002112a442', 'hex');
+        const isRequest = packet.length === 20 && looksRight;
+        const answer = bindingAnswer(packet, { address: '192.0.2.1', port: 40_000 });
+        expect(answer !== undefined).toBe(isRequest);
+        if (answer) expect(answer.subarray(4, 20).equals(packet.subarray(4, 20))).toBe(true);
+      }),
+      { numRuns: 1000, examples: [[new Uint8Array(20), true]] },
+    );
   });
 
   it('is offered with the address by which the page came, and a relay only where there is one', async () => {
@@ -211,6 +253,84 @@ describe('a relay', () => {
       refused.close();
     }
     allowed.close();
+  });
+
+  it('reaches of this computer only other relays, and of others no port of their services', async () => {
+    const other = '127.0.0.2';
+    const relay = new Relay({ port: 0, relays: true, mayRelayTo: (ip, via) => ip === other && via === LOOPBACK });
+    await relay.listen([LOOPBACK]);
+    const { username, credential } = relay.credentials(ROOM);
+    const [ann, bob] = await Promise.all(
+      [0, 1].map(() => askForRelay(relay.port ?? 0, { username, password: credential }, LOOPBACK)),
+    );
+    if (!ann || !bob) throw new Error('two were asked for');
+    const bind = (ip: string, port: number) =>
+      new Promise<'bound' | number>((resolve) => {
+        ann.client.on('channel_bind:success', () => resolve('bound'));
+        ann.client.on('channel_bind:error', (_message, error) => resolve(error.code));
+        ann.client.channelBind(0x4000 + (port % 4096), { ip, port });
+      });
+    const service = createSocket('udp4');
+    service.bind(0, LOOPBACK);
+    await once(service, 'listening');
+    const heard: string[] = [];
+    service.on('message', (message) => heard.push(String(message)));
+    bob.client.on('data', (_peer: unknown, data: Uint8Array) => heard.push(Buffer.from(data).toString()));
+    expect(await bind(LOOPBACK, service.address().port)).toBe(403);
+    expect(await bind(other, 1023)).toBe(403);
+    expect(await bind(other, 1024)).toBe('bound');
+    // a permission is for all ports, and was granted
+    ann.client.send({ ip: LOOPBACK, port: service.address().port }, Buffer.from('to a service'));
+    ann.client.send(
+      { ip: LOOPBACK, port: (bob.relay as { relayedPort: number }).relayedPort },
+      Buffer.from('to a relay'),
+    );
+    await vi.waitFor(() => expect(heard).toEqual(['to a relay']));
+    ann.close();
+    bob.close();
+    service.close();
+    await relay.close();
+  });
+
+  it('ends with its credentials, however often it is refreshed', async () => {
+    const limits = { credentialsMs: 2000 };
+    const relay = new Relay({ port: 0, relays: true, mayRelayTo: () => true, limits });
+    await relay.listen([LOOPBACK]);
+    const { username, credential } = relay.credentials(ROOM);
+    const asked = await askForRelay(relay.port ?? 0, { username, password: credential });
+    expect(relay.inUse).toBe(1);
+    // its types are of another version
+    const refresh = asked.client.refresh as (seconds: number) => void;
+    const refreshes = setInterval(() => refresh(600), 100);
+    await vi.waitFor(() => expect(relay.inUse).toBe(0), 10_000);
+    clearInterval(refreshes);
+    asked.close();
+    await relay.close();
+  });
+
+  it('is asked for by a few of one address at a time, and who only asks is soon forgotten', async () => {
+    const limits = { strangersPerAddress: 4, strangerMs: 700 };
+    const relay = new Relay({ port: 0, relays: true, mayRelayTo: () => true, limits });
+    await relay.listen([LOOPBACK]);
+    const { username, credential } = relay.credentials(ROOM);
+    const good = { username, password: credential };
+    const first = await askForRelay(relay.port ?? 0, good);
+    const silent = await Promise.all(
+      Array.from({ length: 6 }, async () => {
+        const socket = connectTcp(relay.port ?? 0, LOOPBACK);
+        socket.on('error', () => {});
+        await once(socket, 'connect');
+        return socket;
+      }),
+    );
+    // those above four at once, the others in a while; who has a relay keeps it
+    await vi.waitFor(() => expect(silent.every(({ closed }) => closed)).toBe(true), 10_000);
+    expect(relay.inUse).toBe(1);
+    const later = await askForRelay(relay.port ?? 0, good);
+    expect(later.relay).toHaveProperty('relayedPort');
+    first.close();
+    later.close();
+    await relay.close();
   });
 
   it('is one of as many as a room may have', async () => {

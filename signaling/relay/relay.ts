@@ -1,6 +1,15 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
-import { type Allocation, createServer, type Session, type Server as TurnServer } from 'turn-server';
+import type { Socket as Connection, Server as NetServer } from 'node:net';
+import {
+  type Allocation,
+  createServer,
+  type Session,
+  type Socket as TurnClient,
+  type Server as TurnServer,
+} from 'turn-server';
 import { CredentialMaker, type RelayCredentials } from './credentials.ts';
+import { Strangers } from './strangers.ts';
+import { bindingAnswer } from './stun.ts';
 
 /** What a relay is asked for. */
 export interface RelayOptions {
@@ -8,8 +17,8 @@ export interface RelayOptions {
   readonly port: number;
   /** Relays (TURN), beside telling a device its address (STUN). */
   readonly relays: boolean;
-  /** Whether packets may be relayed to this address. */
-  readonly mayRelayTo: (ip: string) => boolean;
+  /** Whether packets that come to this computer's address `via` may be relayed to another computer's address. */
+  readonly mayRelayTo: (ip: string, via: string) => boolean;
   readonly limits?: Partial<RelayLimits>;
   readonly wallClock?: () => number;
 }
@@ -19,6 +28,11 @@ export interface RelayLimits {
   readonly relays: number;
   readonly relaysPerRoom: number;
   readonly clients: number;
+  /** Of those that have no relay: from one address, and for how long each. */
+  readonly strangersPerAddress: number;
+  readonly strangerMs: number;
+  /** How long a relay can be asked for, and used, with the credentials of one answer. */
+  readonly credentialsMs: number;
   /** UDP ports that relays take, first and last. */
   readonly ports: readonly [number, number];
 }
@@ -27,15 +41,18 @@ export const DEFAULT_RELAY_LIMITS: RelayLimits = {
   relays: 512,
   relaysPerRoom: 256,
   clients: 2_048,
+  // 30 devices behind one address that make 4 connections each at the same time, over UDP and TCP
+  strangersPerAddress: 256,
+  strangerMs: 10_000,
+  credentialsMs: 60 * 60_000,
   ports: [49_152, 50_175],
 };
-
-/** How long a new relay can be asked for. */
-export const CREDENTIALS_MS = 60 * 60_000;
 
 const REALM = 'shoal';
 const UDP = 17;
 const FAMILY_IPV6 = 2;
+/** Below are the services of a computer, a router, a printer; no browser takes such a port for WebRTC. */
+const LEAST_PEER_PORT = 1024;
 
 interface OpenAddress {
   readonly address: string;
@@ -46,8 +63,8 @@ interface OpenAddress {
 
 /**
  * Tells devices under which address they are seen (STUN), and with `relays` hands on their packets (TURN), which are
- * encrypted from device to device. Only who has credentials of this process gets a relay, and only to where `mayRelayTo`
- * allows.
+ * encrypted from device to device. Only who has credentials of this process gets a relay, until these end, and only to
+ * where `mayRelayTo` allows and to other relays.
  */
 export class Relay {
   readonly #options: RelayOptions;
@@ -55,8 +72,10 @@ export class Relay {
   readonly #credentials: CredentialMaker;
   readonly #open = new Map<string, OpenAddress>();
   readonly #relaysByRoom = new Map<string, number>();
-  readonly #counted = new WeakSet<Allocation>();
-  #relays = 0;
+  /** When each relay that is in use ends with its credentials. */
+  readonly #ends = new Map<Allocation, NodeJS.Timeout>();
+  /** `ADDRESS:PORT` of relays that are in use. */
+  readonly #relayAddresses = new Set<string>();
   #port: number;
 
   constructor(options: RelayOptions) {
@@ -95,7 +114,12 @@ export class Relay {
 
   /** Relays that are in use. */
   get inUse(): number {
-    return this.#relays;
+    return this.#ends.size;
+  }
+
+  /** How long credentials are good for. */
+  get credentialsMs(): number {
+    return this.#limits.credentialsMs;
   }
 
   /** Whether it can also be reached over TCP, where a network lets no UDP through. */
@@ -104,7 +128,7 @@ export class Relay {
   }
 
   credentials(room: string): RelayCredentials {
-    return this.#credentials.make(room, CREDENTIALS_MS);
+    return this.#credentials.make(room, this.#limits.credentialsMs);
   }
 
   async close(): Promise<void> {
@@ -122,8 +146,13 @@ export class Relay {
       // mayRelayTo decides
       allowLoopback: true,
     });
-    this.#guard(server);
-    socket.on('message', (message: Buffer, from: RemoteInfo) => server.handlePacket(message, from));
+    this.#guard(server, address);
+    socket.on('message', (message: Buffer, from: RemoteInfo) => {
+      // without a trace of who asked: nobody is kept from it by how many do
+      const answer = bindingAnswer(message, from);
+      if (answer) socket.send(answer, from.port, from.address);
+      else server.handlePacket(message, from);
+    });
     // an ICMP answer to something sent earlier: the next packet may arrive
     socket.on('error', () => {});
     const answersTcp = this.#options.relays && (await listenTcp(server, address, bound));
@@ -139,9 +168,15 @@ export class Relay {
     };
   }
 
-  #guard(server: TurnServer): void {
+  #guard(server: TurnServer, via: string): void {
+    const strangers = new Strangers(this.#limits);
     server.on('error', () => {});
-    server.on('connection', (client) => answerSecondTry(client.getSession()));
+    server.on('accept', ({ source }, answer) => answer(strangers.admits(source.ip)));
+    server.on('connection', (client) => {
+      strangers.add(client);
+      client.on('close', () => strangers.remove(client));
+      answerSecondTry(client.getSession());
+    });
     server.on('authenticate', (username, _realm, answer) => {
       answer((this.#options.relays && this.#credentials.passwordOf(username)) || null);
     });
@@ -151,31 +186,72 @@ export class Relay {
         room !== undefined &&
           transport === UDP &&
           requestedFamily !== FAMILY_IPV6 &&
-          this.#relays < this.#limits.relays &&
+          this.inUse < this.#limits.relays &&
           (this.#relaysByRoom.get(room) ?? 0) < this.#limits.relaysPerRoom,
       );
     });
-    server.on('beforePermission', ({ peer }, answer) => answer(this.#options.mayRelayTo(peer.ip)));
-    server.on('beforeChannelBind', ({ peer }, answer) => answer(this.#options.mayRelayTo(peer.ip)));
+    // a permission is for all ports of an address: which of them is looked at with each packet
+    server.on('beforePermission', ({ peer }, answer) => {
+      answer(this.#isPeer(peer.ip, via));
+    });
+    server.on('beforeChannelBind', ({ peer }, answer) => {
+      answer(this.#isPeer(peer.ip, via) && this.#isPeerPort(peer));
+    });
+    server.on('beforeRelay', ({ peer, direction }, answer) => {
+      answer(direction !== 'outbound' || this.#isPeerPort(peer));
+    });
     // TCP connections to others (RFC 6062) are nothing that WebRTC needs
     server.on('beforeConnect', (_info, answer) => answer(false));
-    server.on('allocate', (_client, relay) => {
-      this.#counted.add(relay);
-      this.#count(relay, 1);
+    server.on('allocate', (client, relay) => {
+      strangers.remove(client);
+      this.#begin(client, relay);
     });
-    server.on('allocate:expired', (_client, relay) => {
+    server.on('allocate:expired', (client, relay) => {
       // one for which no port was free ends without having begun
-      if (this.#counted.delete(relay)) this.#count(relay, -1);
+      if (!this.#ends.has(relay)) return;
+      this.#end(relay);
+      strangers.add(client);
     });
+  }
+
+  /** Another computer that may be reached, or this one, where only relays are. */
+  #isPeer(ip: string, via: string): boolean {
+    // a relay for the network sends nothing to this computer's loopback interface
+    if (this.#open.has(ip)) return ip.startsWith('127.') === via.startsWith('127.');
+    return this.#options.mayRelayTo(ip, via);
+  }
+
+  #isPeerPort({ ip, port }: { readonly ip: string; readonly port: number }): boolean {
+    return this.#open.has(ip) ? this.#relayAddresses.has(`${ip}:${port}`) : port >= LEAST_PEER_PORT;
+  }
+
+  #begin(client: TurnClient, relay: Allocation): void {
+    const leftMs = this.#credentials.leftMs(relay.username ?? '');
+    this.#ends.set(
+      relay,
+      setTimeout(() => client.close(), leftMs),
+    );
+    this.#relayAddresses.add(addressOf(relay));
+    this.#count(relay, 1);
+  }
+
+  #end(relay: Allocation): void {
+    clearTimeout(this.#ends.get(relay));
+    this.#ends.delete(relay);
+    this.#relayAddresses.delete(addressOf(relay));
+    this.#count(relay, -1);
   }
 
   #count({ username }: Allocation, change: 1 | -1): void {
     const room = username?.split(':')[1] ?? '';
     const relays = (this.#relaysByRoom.get(room) ?? 0) + change;
-    this.#relays += change;
     if (relays > 0) this.#relaysByRoom.set(room, relays);
     else this.#relaysByRoom.delete(room);
   }
+}
+
+function addressOf({ relayAddress: { ip, port } }: Allocation): string {
+  return `${ip}:${port}`;
 }
 
 /**
@@ -204,11 +280,31 @@ function bind(address: string, port: number): Promise<Socket> {
 function listenTcp(server: TurnServer, address: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     server.on('listening', ({ transport }) => {
-      if (transport === 'tcp') resolve(true);
+      if (transport !== 'tcp') return;
+      closeWithClient(server);
+      resolve(true);
     });
     server.on('error', (error) => {
       if ('transport' in error && error.transport === 'tcp') resolve(false);
     });
     server.listen([{ transport: 'tcp', port, address }]);
+  });
+}
+
+/** turn-server leaves a client's TCP connection open when it has forgotten the client. */
+function closeWithClient(server: TurnServer): void {
+  const { listeners } = server.context as { readonly listeners: readonly { type: string; socket: NetServer }[] };
+  const tcp = listeners.find(({ type }) => type === 'tcp')?.socket;
+  let arriving: Connection | undefined;
+  server.on('connection', (client) => {
+    const connection = arriving;
+    if (connection) client.on('close', () => connection.destroy());
+  });
+  // around its own listener, which makes the client
+  tcp?.prependListener('connection', (connection) => {
+    arriving = connection;
+  });
+  tcp?.on('connection', () => {
+    arriving = undefined;
   });
 }

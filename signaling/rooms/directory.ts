@@ -43,6 +43,11 @@ export class Directory {
     return [...(this.#rooms.get(room)?.keys() ?? [])];
   }
 
+  isListed(room: string, peer: string): boolean {
+    this.#expire(room);
+    return this.#rooms.get(room)?.has(peer) === true;
+  }
+
   leave(room: string, peer: string): void {
     const peers = this.#rooms.get(room);
     peers?.delete(peer);

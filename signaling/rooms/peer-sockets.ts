@@ -18,6 +18,9 @@ const RELAYED_TYPES: ReadonlySet<unknown> = new Set(['OFFER', 'ANSWER', 'CANDIDA
 /** A peer that does not read is dropped before what waits for it fills the memory. */
 const UNREAD_BYTES = 1024 * 1024;
 
+/** Whose connection has an id: that of who asks, another's, or nobody's. */
+export type Holder = 'own' | 'other' | 'nobody';
+
 interface OpenPeer {
   readonly token: string;
   readonly socket: WebSocket;
@@ -99,7 +102,7 @@ export class PeerSockets {
   }
 
   /** Whether this id is connected, under this token or another's. */
-  holder(id: string, token: string): 'own' | 'other' | 'nobody' {
+  holder(id: string, token: string): Holder {
     const peer = this.#peers.get(id);
     if (!peer) return 'nobody';
     return peer.token === token ? 'own' : 'other';

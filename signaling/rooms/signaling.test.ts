@@ -251,6 +251,24 @@ describe('the directory', () => {
     peer.socket.close();
   });
 
+  it('gives ICE servers only to who is listed in the room', async () => {
+    const name = freshRoom();
+    const peer = await opened('ice-a');
+    const iceFor = (room: string, id: string, token = `token-${id}`) =>
+      ask('/signaling/ice', { method: 'POST', body: { room, peer: id, token } }).then(({ status }) => status);
+    expect(await iceFor(name, 'ice-a')).toBe(409);
+    await announce(name, 'ice-a');
+    expect(await iceFor(name, 'ice-a')).toBe(200);
+    expect(await iceFor(name, 'ice-a', 'guessed')).toBe(403);
+    expect(await iceFor(name, 'not-connected')).toBe(409);
+    expect(await iceFor(freshRoom(), 'ice-a')).toBe(409);
+    expect(await iceFor('short', 'ice-a')).toBe(400);
+    const gone = once(peer.socket, 'close');
+    peer.socket.close();
+    await gone;
+    await vi.waitFor(async () => expect(await iceFor(name, 'ice-a')).toBe(409));
+  });
+
   it('refuses the fourth of three, and says so', async () => {
     const name = freshRoom();
     const peers = await Promise.all(['full-a', 'full-b', 'full-c', 'full-d'].map((id) => opened(id)));
@@ -271,7 +289,8 @@ describe('the directory', () => {
     ['another method', `/signaling/rooms/${ROOM}`, { method: 'DELETE' }, 405],
     ['a way out', '/signaling/rooms/../../etc', {}, 404],
     ['another path', '/signaling/nothing', {}, 404],
-    ['ICE servers for no room', '/signaling/ice', {}, 400],
+    ['ICE servers for nobody', '/signaling/ice', { method: 'POST', body: { room: ROOM } }, 400],
+    ['ICE servers unasked', `/signaling/ice?room=${ROOM}`, {}, 404],
   ])('refuses %s', async (_what, pathname, init, status) => {
     expect((await ask(pathname, init)).status).toBe(status);
   });

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { answerPreflight, say, sendJson } from '../replies.ts';
 import { Directory, type DirectoryRefusal, isRoomName } from './directory.ts';
 import { DEFAULT_ROOM_LIMITS, type RoomLimits } from './limits.ts';
-import { PeerSockets, refuseUpgrade } from './peer-sockets.ts';
+import { type Holder, PeerSockets, refuseUpgrade } from './peer-sockets.ts';
 import { Buckets } from './token-bucket.ts';
 
 /** One entry of RTCConfiguration.iceServers. */
@@ -14,10 +14,10 @@ export interface IceServer {
   readonly credential?: string;
 }
 
-/** What GET /signaling/ice answers with. */
+/** What POST /signaling/ice answers with. */
 export interface IceAnswer {
   readonly iceServers: readonly IceServer[];
-  /** How long a new relay can be asked for with these credentials; a relay in use outlives them. */
+  /** How long a relay can be asked for, and used, with these credentials. */
   readonly expiresMs: number;
 }
 
@@ -85,6 +85,7 @@ export class Signaling {
     if (request.method === 'POST' && what === 'rooms' && rest.length === 0) {
       return this.#change(request, response, room, action);
     }
+    if (request.method === 'POST' && pathname === `${SIGNALING_PATH}ice`) return this.#ice(request, response);
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('Allow', ALLOWED);
       return say(response, 405, `${request.method} is not served here`);
@@ -94,11 +95,6 @@ export class Signaling {
       return sendJson(request, response, 200, { peers: this.#directory.list(room) });
     }
     if (pathname === `${SIGNALING_PATH}server`) return sendJson(request, response, 200, this.#surroundings.server());
-    if (pathname === `${SIGNALING_PATH}ice`) {
-      const named = new URL(request.url ?? '', 'http://ice').searchParams.get('room') ?? '';
-      if (!isRoomName(named)) return say(response, 400, 'which room? ?room= and its name of 22 letters');
-      return sendJson(request, response, 200, this.#surroundings.ice(named, request));
-    }
     if (what === 'peerjs' && room === 'id' && action === undefined) {
       this.#peers.answer(request, response);
       return true;
@@ -128,15 +124,9 @@ export class Signaling {
   ): Promise<true> {
     if (action !== undefined && action !== 'leave') return say(response, 404, 'nothing here has this address');
     if (!isRoomName(room)) return say(response, 400, 'a room has a name of 22 letters, digits, - or _');
-    const text = await readBody(request, this.#limits.messageBytes);
-    if (text === undefined) {
-      response.setHeader('Connection', 'close');
-      return say(response, 413, `more than ${this.#limits.messageBytes} bytes`);
-    }
-    const who = parseWho(text);
-    if (!who) return say(response, 400, '{"peer": …, "token": …} is wanted: the id and token of the PeerJS connection');
-    const holder = this.#peers.holder(who.peer, who.token);
-    if (holder === 'other') return say(response, 403, 'another connection has this peer id');
+    const who = await this.#who(request, response);
+    if (who === undefined) return true;
+    const { holder } = who;
     if (action === 'leave') {
       if (holder === 'own') this.#directory.leave(room, who.peer);
       response.writeHead(204);
@@ -151,6 +141,37 @@ export class Signaling {
       return say(response, 429, REFUSALS[peers](this.#limits));
     }
     return sendJson(request, response, 200, { peers, expiresMs: this.#limits.entryMs });
+  }
+
+  /** ICE servers, with credentials of the relay, for who is listed in the room that it names. */
+  async #ice(request: IncomingMessage, response: ServerResponse): Promise<true> {
+    const who = await this.#who(request, response);
+    if (who === undefined) return true;
+    const { room } = who;
+    if (room === undefined || !isRoomName(room)) return say(response, 400, 'which room? its name has 22 letters');
+    if (who.holder === 'nobody' || !this.#directory.isListed(room, who.peer))
+      return say(response, 409, 'this peer is not listed in that room; announce it first');
+    if (!this.#peers.take(who.peer)) return tooOften(response, this.#limits);
+    return sendJson(request, response, 200, this.#surroundings.ice(room, request));
+  }
+
+  /** Who asks, by the body of the request; answers it and returns undefined where that is nobody it could be. */
+  async #who(request: IncomingMessage, response: ServerResponse): Promise<(Who & { holder: Holder }) | undefined> {
+    const text = await readBody(request, this.#limits.messageBytes);
+    if (text === undefined) {
+      response.setHeader('Connection', 'close');
+      say(response, 413, `more than ${this.#limits.messageBytes} bytes`);
+      return undefined;
+    }
+    const who = parseWho(text);
+    if (!who) {
+      say(response, 400, '{"peer": …, "token": …} is wanted: the id and token of the PeerJS connection');
+      return undefined;
+    }
+    const holder = this.#peers.holder(who.peer, who.token);
+    if (holder !== 'other') return { ...who, holder };
+    say(response, 403, 'another connection has this peer id');
+    return undefined;
   }
 }
 
@@ -177,10 +198,17 @@ function readBody(request: IncomingMessage, most: number): Promise<string | unde
   });
 }
 
-function parseWho(text: string): { readonly peer: string; readonly token: string } | undefined {
+interface Who {
+  readonly peer: string;
+  readonly token: string;
+  readonly room?: string;
+}
+
+function parseWho(text: string): Who | undefined {
   try {
-    const { peer, token } = JSON.parse(text) as { peer?: unknown; token?: unknown };
-    return typeof peer === 'string' && typeof token === 'string' ? { peer, token } : undefined;
+    const { peer, token, room } = JSON.parse(text) as Record<string, unknown>;
+    if (typeof peer !== 'string' || typeof token !== 'string') return undefined;
+    return { peer, token, ...(typeof room === 'string' ? { room } : {}) };
   } catch {
     return undefined;
   }

@@ -284,6 +284,33 @@ test('the app may come from one origin and signaling from another', async ({ ser
   }
 });
 
+test('a link over the relay outlives the credentials that it was made with', async ({ server, open }) => {
+  const credentialsMs = 6000;
+  const other = await startServer({
+    port: 0,
+    listedOrigins: [server.origin],
+    stunPort: 0,
+    relayOnLoopback: true,
+    relayLimits: { credentialsMs },
+  });
+  try {
+    const options: EnterOptions = { server: other.origin, rtc: { iceTransportPolicy: 'relay' } };
+    const [one, two] = [await open(), await open()];
+    await two.join(await one.make(options), options);
+    await one.isLinked();
+    await two.isLinked();
+    // three times as long as the first relays last
+    await one.page.waitForTimeout(3 * credentialsMs);
+    await one.call((links) => links.worker.note('over another relay'));
+    await expect.poll(async () => (await two.state()).notes).toEqual(['over another relay']);
+    const { heard, view } = await two.state();
+    expect(heard).toEqual(['note']);
+    expect(view.connections).toHaveLength(1);
+  } finally {
+    await other.close();
+  }
+});
+
 test('links outlive the signaling server, and it finds them again when it is back', async ({
   folder,
   server,

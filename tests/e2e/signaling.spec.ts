@@ -31,7 +31,12 @@ async function join(page: Page, id: string): Promise<readonly string[]> {
         socket.onmessage = resolve;
         socket.onerror = () => reject(new Error('no connection'));
       });
-      const { iceServers } = await (await fetch(`${origin}/signaling/ice?room=${room}`)).json();
+      const post = async (what: string, body: object) => {
+        const answer = await fetch(`${origin}/signaling/${what}`, { method: 'POST', body: JSON.stringify(body) });
+        return answer.json();
+      };
+      const { peers } = await post(`rooms/${room}`, { peer, token });
+      const { iceServers } = await post('ice', { room, peer, token });
       const connection = new RTCPeerConnection({ iceServers, iceTransportPolicy: 'relay' });
       const channel = connection.createDataChannel('data', { negotiated: true, id: 0 });
       const heard = new Promise<string>((resolve) => {
@@ -58,9 +63,7 @@ async function join(page: Page, id: string): Promise<readonly string[]> {
         send('OFFER', to, connection.localDescription);
       };
       Object.assign(globalThis, { meeting: { connection, channel, heard, call } });
-      const body = JSON.stringify({ peer, token });
-      const answer = await fetch(`${origin}/signaling/rooms/${room}`, { method: 'POST', body });
-      return (await answer.json()).peers;
+      return peers;
     },
     { origin: meeting.origin, room: ROOM, peer: id },
   );

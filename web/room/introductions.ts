@@ -6,6 +6,8 @@ import type { ConnectionClass } from './peer-connection.ts';
 import { type IceAnswer, SignalingRefusal, SignalingServer } from './signaling-server.ts';
 
 const ANNOUNCE_MS = 20_000;
+/** However short the time of credentials is. */
+const LEAST_ANNOUNCE_MS = 1000;
 /** After an answer that was none. */
 const ANNOUNCE_AGAIN_MS = 5000;
 
@@ -22,6 +24,8 @@ export interface IntroductionsOptions {
   listed(addresses: readonly string[]): void;
   /** The server knows nobody there. */
   nobodyAt(address: string): void;
+  /** There are other ICE servers, or credentials, than those that connections were made with. */
+  renewed(): void;
   failed(failure: JoinFailure): void;
   changed(): void;
 }
@@ -32,6 +36,9 @@ export class Introductions {
   state: 'connecting' | 'connected' | 'lost' = 'connecting';
   /** Where signaling reaches this device; empty before it does. */
   address = '';
+  /** Settled once the server was asked for ICE servers, which it gives only to who is listed. */
+  readonly iceAsked: Promise<void>;
+  #onIceAsked: () => void = () => {};
   readonly #options: IntroductionsOptions;
   readonly #server: SignalingServer;
   readonly #token = randomName();
@@ -46,6 +53,9 @@ export class Introductions {
   constructor(options: IntroductionsOptions) {
     this.#options = options;
     this.#server = new SignalingServer(options.server);
+    this.iceAsked = new Promise((resolve) => {
+      this.#onIceAsked = resolve;
+    });
     void this.#begin();
   }
 
@@ -70,9 +80,13 @@ export class Introductions {
     let nextMs = ANNOUNCE_MS;
     try {
       const addresses = await this.#server.announce(this.#options.room, { peer, token: this.#token });
-      if (this.#over) return;
-      this.#options.listed(addresses);
-      await this.#refreshIce();
+      try {
+        await this.#refreshIce(peer);
+      } finally {
+        this.#onIceAsked();
+        nextMs = Math.min(ANNOUNCE_MS, Math.max(LEAST_ANNOUNCE_MS, this.#iceLeftMs));
+        if (!this.#over) this.#options.listed(addresses);
+      }
     } catch (error) {
       nextMs = ANNOUNCE_AGAIN_MS;
       if (error instanceof SignalingRefusal && !this.#over) {
@@ -95,7 +109,7 @@ export class Introductions {
 
   async #begin(): Promise<void> {
     try {
-      const [PeerClass] = await Promise.all([loadPeerJs(), this.#refreshIce()]);
+      const PeerClass = await loadPeerJs();
       if (!this.#over) this.#open(PeerClass);
     } catch (error) {
       this.#lost(error instanceof Error ? error.message : String(error), () => void this.#begin());
@@ -110,7 +124,7 @@ export class Introductions {
     const options: PeerOptions = {
       ...this.#server.peerOptions,
       token: this.#token,
-      config: { iceServers: [...this.iceServers] },
+      config: { iceServers: [] },
       debug: 0,
       // whatever a caller names: every connection is made here
       serializers: Object.fromEntries(names.map((name) => [name, Connection])),
@@ -159,11 +173,17 @@ export class Introductions {
     this.#againTimer = setTimeout(again, this.#backoff.next());
   }
 
-  /** Credentials of the relay end; new ones are fetched in the second half of their time. */
-  async #refreshIce(): Promise<void> {
-    if (this.#ice && performance.now() - this.#iceAtMs < this.#ice.expiresMs / 2) return;
-    this.#ice = await this.#server.ice(this.#options.room);
+  /** How long until new credentials are wanted. */
+  get #iceLeftMs(): number {
+    return this.#ice === undefined ? 0 : this.#iceAtMs + this.#ice.expiresMs / 2 - performance.now();
+  }
+
+  /** Credentials of the relay end, and what goes over it with them; new ones are fetched in the second half of their time. */
+  async #refreshIce(peer: string): Promise<void> {
+    if (this.#iceLeftMs > 0) return;
+    this.#ice = await this.#server.ice(this.#options.room, { peer, token: this.#token });
     this.#iceAtMs = performance.now();
+    if (!this.#over) this.#options.renewed();
   }
 }
 

@@ -10,10 +10,15 @@ class TestConnection {
   remoteDescription: RTCSessionDescriptionInit | undefined;
   sctp = { maxMessageSize: 262_144 };
   onconnectionstatechange: (() => void) | null = null;
+  configurations: RTCConfiguration[] = [];
   createDataChannel = () => ({});
-  setLocalDescription = async () => {};
+  setConfiguration = (configuration: RTCConfiguration) => this.configurations.push(configuration);
+  setLocalDescription = async () => {
+    this.signalingState = 'have-local-offer';
+  };
   setRemoteDescription = async (description: RTCSessionDescriptionInit) => {
     this.remoteDescription = description;
+    this.signalingState = 'stable';
   };
   restartIce = vi.fn();
   close(): void {
@@ -27,13 +32,15 @@ class TestConnection {
 
 async function call() {
   const ended: (string | undefined)[] = [];
+  let asked = 0;
   const provider = { socket: { send: () => {} }, _removeConnection: () => {} } as unknown as Peer;
   const connection = new PeerConnection(
     'other',
     provider,
     {
       ownAddress: 'own',
-      configuration: () => ({}),
+      configured: async () => {},
+      configuration: () => ({ iceServers: [{ urls: `turn:${++asked}` }] }),
       handOver: async () => {},
       tell: () => {},
       ended: (_, stage) => ended.push(stage),
@@ -43,9 +50,12 @@ async function call() {
   );
   const native = connection.peerConnection as unknown as TestConnection;
   await vi.advanceTimersByTimeAsync(0);
-  await connection.handleMessage({ payload: { sdp: { type: 'answer', sdp: 'a=fingerprint:sha-256 BB\r\n' } } });
-  await vi.advanceTimersByTimeAsync(0);
-  return { connection, native, ended };
+  const answer = async () => {
+    await connection.handleMessage({ payload: { sdp: { type: 'answer', sdp: 'a=fingerprint:sha-256 BB\r\n' } } });
+    await vi.advanceTimersByTimeAsync(0);
+  };
+  await answer();
+  return { connection, native, ended, answer };
 }
 
 describe('a connection', () => {
@@ -92,5 +102,23 @@ describe('a connection', () => {
     native.become('failed');
     await vi.advanceTimersByTimeAsync(60_000);
     expect(ended).toEqual([undefined]);
+  });
+
+  test('looks for another way once there are new credentials, also where it was looking already', async () => {
+    const { connection, native, answer } = await call();
+    native.become('connected');
+    connection.proved();
+    const last = () => native.configurations.at(-1)?.iceServers?.[0]?.urls;
+    connection.renew();
+    await vi.advanceTimersByTimeAsync(0);
+    expect([last(), native.restartIce.mock.calls.length]).toEqual(['turn:3', 1]);
+    // while that offer is on its way
+    connection.renew();
+    await vi.advanceTimersByTimeAsync(0);
+    expect([last(), native.restartIce.mock.calls.length]).toEqual(['turn:4', 1]);
+    await answer();
+    expect(native.restartIce).toHaveBeenCalledTimes(2);
+    await answer();
+    expect(native.restartIce).toHaveBeenCalledTimes(2);
   });
 });

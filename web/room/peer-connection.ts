@@ -14,6 +14,8 @@ const GIVE_UP_AFTER_MS = 20_000;
 export interface ConnectionSurroundings {
   readonly ownAddress: string;
   configuration(): RTCConfiguration;
+  /** Resolves when the configuration is worth asking for. */
+  configured(): Promise<void>;
   /** Gives the channels to the worker; resolves when it listens. */
   handOver(connection: PeerConnection, control: RTCDataChannel, data: RTCDataChannel): Promise<void>;
   tell(message: ToWorker): void;
@@ -54,6 +56,8 @@ export class PeerConnection {
   #isProved = false;
   #answered = false;
   #described = false;
+  /** The configuration changed while an offer was on its way. */
+  #isOutdated = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #fingerprints: string | undefined;
   /** Descriptions one after the other, in the order of their arrival. */
@@ -115,6 +119,15 @@ export class PeerConnection {
     });
   }
 
+  /** The configuration has changed: what goes over a relay moves to one that the new credentials give. */
+  renew(): void {
+    const connection = this.peerConnection;
+    if (!connection || !this.#described) return;
+    connection.setConfiguration(this.#surroundings.configuration());
+    this.#isOutdated = connection.signalingState !== 'stable';
+    this.restart();
+  }
+
   /** The worker knows who is there: the connection may stay. */
   proved(): void {
     this.#isProved = true;
@@ -147,6 +160,9 @@ export class PeerConnection {
     connection.onconnectionstatechange = () => this.#changed();
     this.#endAfter(CONNECT_TIMEOUT_MS);
     this.#enqueue(async () => {
+      await this.#surroundings.configured();
+      // nothing has been gathered yet
+      connection.setConfiguration(this.#surroundings.configuration());
       if (offer) await this.#takeDescription(offer);
       else {
         await connection.setLocalDescription();
@@ -170,6 +186,10 @@ export class PeerConnection {
       await connection.setLocalDescription();
       await this.#taken;
       this.#send('ANSWER', { sdp: connection.localDescription });
+    }
+    if (this.#isOutdated) {
+      this.#isOutdated = false;
+      this.restart();
     }
     if (this.#described) return;
     this.#described = true;

@@ -105,6 +105,9 @@ export class RoomConnections {
         for (const { connection } of [...this.#entries.values()])
           if (connection.peer === address && !connection.connected) connection.end('signaling');
       },
+      renewed: () => {
+        for (const { connection } of this.#entries.values()) connection.renew();
+      },
       failed: (failure) => this.#options.failed?.(failure),
       changed: () => this.#options.changed?.(),
     });
@@ -208,6 +211,7 @@ export class RoomConnections {
   #connectionClass(ownAddress: string): ConnectionClass {
     const surroundings: ConnectionSurroundings = {
       ownAddress,
+      configured: () => this.#introductions.iceAsked,
       configuration: () => ({ ...this.#options.rtc, iceServers: [...this.#introductions.iceServers] }),
       handOver: (connection, control, data) => this.#handOver(connection, ownAddress, control, data),
       tell: (message) => this.#tell(message),

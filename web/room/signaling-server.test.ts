@@ -26,6 +26,12 @@ describe('the signaling server', () => {
         body: { peer: 'me', token: 't' },
       },
     ]);
+    await server.ice('B'.repeat(22), { peer: 'me', token: 't' }).catch(() => {});
+    expect(asked[1]).toEqual({
+      url: 'https://shoal.example:8443/signaling/ice',
+      method: 'POST',
+      body: { room: 'B'.repeat(22), peer: 'me', token: 't' },
+    });
     expect(new SignalingServer('http://localhost', fetcher).peerOptions).toMatchObject({ port: 80, secure: false });
   });
 
@@ -41,7 +47,9 @@ describe('the signaling server', () => {
         new SignalingServer('http://localhost', answering(answer).fetcher).announce('room', who),
       ).rejects.toThrow();
     for (const answer of [{ iceServers: [{}], expiresMs: 1 }, { iceServers: [] }])
-      await expect(new SignalingServer('http://localhost', answering(answer).fetcher).ice('room')).rejects.toThrow();
+      await expect(
+        new SignalingServer('http://localhost', answering(answer).fetcher).ice('room', who),
+      ).rejects.toThrow();
   });
 
   test('waits longer after each failure, half a minute at most, and not all devices together', () => {

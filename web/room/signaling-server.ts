@@ -53,23 +53,21 @@ export class SignalingServer {
 
   /** Lists this device in a room's directory, or keeps it listed; answers with who else is. */
   async announce(room: string, who: Registration): Promise<readonly string[]> {
-    const { peers } = await this.#ask(`rooms/${room}`, ListedSchema, {
-      method: 'POST',
-      // a type that needs no preflight, so that another origin costs no second request
-      body: new Blob([JSON.stringify(who)], { type: 'text/plain' }),
-    });
+    const { peers } = await this.#ask(`rooms/${room}`, ListedSchema, who);
     return peers.filter((peer) => peer !== who.peer);
   }
 
-  /** STUN and TURN servers, with credentials for `expiresMs`. */
-  ice(room: string): Promise<IceAnswer> {
-    return this.#ask(`ice?room=${room}`, IceSchema, {});
+  /** STUN and TURN servers, with credentials for `expiresMs`; only for who is listed in the room. */
+  ice(room: string, who: Registration): Promise<IceAnswer> {
+    return this.#ask('ice', IceSchema, { room, ...who });
   }
 
-  async #ask<T>(what: string, schema: v.GenericSchema<unknown, T>, init: RequestInit): Promise<T> {
+  async #ask<T>(what: string, schema: v.GenericSchema<unknown, T>, question: object): Promise<T> {
     const signal = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
     const response = await this.#fetch(new URL(what, this.#base), {
-      ...init,
+      method: 'POST',
+      // a type that needs no preflight, so that another origin costs no second request
+      body: new Blob([JSON.stringify(question)], { type: 'text/plain' }),
       signal,
       cache: 'no-store',
       credentials: 'omit',
