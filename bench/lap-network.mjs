@@ -7,10 +7,10 @@ import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 const SOCKET_BUFFER_BYTES = 4 * 2 ** 20;
 const HOST = '127.0.0.1';
 /**
- * What one browser is sent in a millisecond, 150 Mbit/s. What arrives there in one burst beyond some 56 packets is lost:
+ * What one browser is sent in a millisecond, 115 Mbit/s. What arrives there in one burst beyond some 56 packets is lost:
  * Chromium gives a socket 64 KiB, and no real network would bring it that fast.
  */
-const PACKETS_A_MS = 16;
+const PACKETS_A_MS = 12;
 
 /** What is on its way to one browser, whatever the connection. */
 class Way {

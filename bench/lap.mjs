@@ -15,33 +15,33 @@ const DEVICES = [2, 3];
 const STAGE_WAIT_MS = 2;
 /** Of f16. */
 const STATE_BYTES = 2;
-/**
- * Hidden size and rows; laps that count, and those before in which whole and sliced messages are tried in turn. Where a
- * lap moves half a MiB and more fewer have to do.
- */
-const LIGHT = [
+/** Laps that count, and before them those in which whole and sliced messages are tried in turn. */
+const ONE_ROW = [
   { hiddenSize: 576, rows: 1, laps: 200, pilot: 20 },
   { hiddenSize: 4096, rows: 1, laps: 200, pilot: 20 },
   { hiddenSize: 8192, rows: 1, laps: 200, pilot: 20 },
-  { hiddenSize: 576, rows: 64, laps: 200, pilot: 20 },
 ];
-const HEAVY = [
+/** These move 72 KiB to 1 MiB a lap and hop: fewer have to do, and where time is short no more than the least. */
+const MANY_ROWS = [
+  { hiddenSize: 576, rows: 64, laps: 120, pilot: 20 },
   { hiddenSize: 4096, rows: 64, laps: 50, pilot: 10 },
   { hiddenSize: 8192, rows: 64, laps: 50, pilot: 10 },
 ];
 const LEAST_LAPS = 20;
-/** For one shape and number of devices, where laps are heavy. */
-const HEAVY_LIMIT_MS = { 2: 20_000, 3: 40_000 };
+/** For one of them, over so many devices. */
+const MOST_MS = 50_000;
+/** Of all, but for starting and the least laps. */
+const TIME_LIMIT_MS = 13 * 60_000;
 const STRIPES = { connections: [1, 2, 4], bytes: [64 * 1024, 1024 * 1024], rounds: 20, warm: 5 };
 const READBACKS = 20;
-/** With that much delay the machine mostly waits: light ones are measured at the same time, in rooms of their own. */
+/** With that much delay the machine mostly waits: single rows are measured at the same time, each size in its own room. */
 const TOGETHER_ONE_WAY_MS = 20;
 
 export const about = 'what a lap over two and three devices takes beyond its stages, over bare messages';
 export const needs = /** @type {const} */ (['chromium']);
 
 /**
- * @typedef {typeof LIGHT[number]} Shape
+ * @typedef {typeof ONE_ROW[number]} Shape
  * @typedef {import('./lap-devices.mjs').LapDevice} LapDevice
  * @typedef {import('./pages/lap-stage.ts').Visit} Visit
  *
@@ -84,41 +84,50 @@ export async function run({ args, log, chromium }) {
     server = running;
     browsers = await openBrowsers({ chromium, origin: running.origin, network, count: Math.max(...DEVICES), log });
     if (args.includes('--stripes')) return await measureStripes({ browsers, network, choose, log });
-    const light = LIGHT.filter(choose.shape);
+    const single = ONE_ROW.filter(choose.shape);
+    const many = MANY_ROWS.filter(choose.shape);
+    const delays = choose.oneWayMs(ONE_WAY_MS);
+    const counts = choose.devices(DEVICES);
+    const end = performance.now() + TIME_LIMIT_MS;
+    let left = many.length * delays.length * counts.length;
     /** @type {LapDevice[][]} */
     const rooms = [];
-    for (let i = 0; i < Math.max(1, light.length); i++) rooms.push(await browsers.room());
+    for (let i = 0; i < Math.max(1, single.length); i++) rooms.push(await browsers.room());
     /** @type {Measured[]} */
     const all = [];
     const measure = async (
       /** @type {LapDevice[]} */ room,
       /** @type {Shape} */ shape,
       /** @type {number} */ oneWayMs,
+      /** @type {() => number} */ limitMs,
     ) => {
-      for (const count of choose.devices(DEVICES)) {
+      for (const count of counts) {
+        const options = { ...choose.laps(shape), oneWayMs, limitMs: limitMs() };
         /** @type {Measured | undefined} */
         let measured;
         while (measured === undefined) {
-          measured = await measureShape(room.slice(0, count), choose.laps(shape), oneWayMs);
+          measured = await measureShape(room.slice(0, count), options);
           if (measured === undefined) log('A link was lost: again');
         }
         log(lineOf(measured));
         all.push(measured);
       }
     };
-    for (const oneWayMs of choose.oneWayMs(ONE_WAY_MS)) {
+    const anyTime = () => Number.POSITIVE_INFINITY;
+    const share = () => Math.min(MOST_MS, (end - performance.now()) / left--);
+    for (const oneWayMs of delays) {
       await network.setDelay(oneWayMs);
       const one = /** @type {LapDevice[]} */ (rooms[0]);
       if (oneWayMs >= TOGETHER_ONE_WAY_MS) {
-        await Promise.all(light.map((shape, i) => measure(rooms[i] ?? one, shape, oneWayMs)));
-      } else for (const shape of light) await measure(one, shape, oneWayMs);
-      for (const shape of HEAVY.filter(choose.shape)) await measure(one, shape, oneWayMs);
+        await Promise.all(single.map((shape, i) => measure(rooms[i] ?? one, shape, oneWayMs, anyTime)));
+      } else for (const shape of single) await measure(one, shape, oneWayMs, anyTime);
+      for (const shape of many) await measure(one, shape, oneWayMs, share);
       log(`The network, ${oneWayMs} ms: ${JSON.stringify(await network.late())}`);
     }
     return {
       ...worstOf(all.filter(({ oneWayMs }) => oneWayMs >= LEAST_ONE_WAY_MS)),
       withoutDelay: worstOf(all.filter(({ oneWayMs }) => oneWayMs === 0)),
-      readbackMs: await measureReadbacks(/** @type {LapDevice} */ (rooms[0]?.[0]), [...LIGHT, ...HEAVY]),
+      readbackMs: await measureReadbacks(/** @type {LapDevice} */ (rooms[0]?.[0]), [...single, ...many]),
       measured: all,
     };
   } finally {
@@ -149,11 +158,10 @@ function chooser(args) {
 
 /**
  * @param {LapDevice[]} devices
- * @param {Shape} shape
- * @param {number} oneWayMs
+ * @param {Shape & { oneWayMs: number, limitMs: number }} options
  * @returns {Promise<Measured | undefined>} undefined where the laps began anew because a link was lost
  */
-async function measureShape(devices, { hiddenSize, rows, laps, pilot }, oneWayMs) {
+async function measureShape(devices, { hiddenSize, rows, laps, pilot, oneWayMs, limitMs }) {
   const model = `lap ${hiddenSize} ${devices.length} ${STAGE_WAIT_MS}`;
   const bytes = hiddenSize * rows * STATE_BYTES;
   const driver = /** @type {LapDevice} */ (devices[0]);
@@ -169,7 +177,7 @@ async function measureShape(devices, { hiddenSize, rows, laps, pilot }, oneWayMs
     rows,
     count: pilot + laps,
     least: pilot + Math.min(laps, LEAST_LAPS),
-    limitMs: devices.length === 2 ? HEAVY_LIMIT_MS[2] : HEAVY_LIMIT_MS[3],
+    limitMs,
   });
   /** @type {(readonly Visit[])[]} */
   const stages = [];
