@@ -30,6 +30,8 @@ export interface RoomRecord {
   readonly name: string;
   readonly askFirst: boolean;
   readonly askFirstChange: number;
+  /** How the model that was placed last lies over the room: somebody has to know when all come back. */
+  readonly placement?: unknown;
   /** Wall time, milliseconds since 1970: only to show and to order. */
   readonly lastUsed: number;
 }
@@ -46,6 +48,7 @@ const RoomRecordSchema: v.GenericSchema<unknown, RoomRecord> = v.strictObject({
   askFirst: v.boolean(),
   // rooms that were kept before members agreed on it
   askFirstChange: v.optional(v.number(), 0),
+  placement: v.optional(v.unknown()),
   lastUsed: v.number(),
 });
 

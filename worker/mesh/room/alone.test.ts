@@ -187,3 +187,16 @@ test('a lowered budget is kept to once nobody needs what is over it; a raised on
   room.feed({ kind: 'budget', bytes: LAYERS });
   expect(room.until(() => room.all('load').length > loads, 10_000)).toBe(true);
 });
+
+test('a placement that is remembered from before is loaded again', () => {
+  const room = new Alone();
+  const id = { model: 'first', epoch: 1280, proposer: 'b' };
+  const stages = [
+    { device: 'a', first: 0, last: 3 },
+    { device: 'b', first: 3, last: LAYERS },
+  ];
+  room.feed({ kind: 'remember', placements: [{ id, stages, spares: [] }] });
+  expect(room.until(() => room.all('load').length === 1, 5000)).toBe(true);
+  expect(room.all('load')[0]?.stage).toEqual({ model: 'first', first: 0, last: 3 });
+  expect(room.node.book.highest('first')?.placement.id).toEqual(id);
+});

@@ -1,4 +1,4 @@
-import type { DeviceId, DeviceProfile, ModelKey, SessionId, StageAssignment } from '../types.ts';
+import type { DeviceId, DeviceProfile, ModelKey, Placement, SessionId, StageAssignment } from '../types.ts';
 import type { Attempts } from './cuts.ts';
 import type { ControlMessage, Frame, Sampler, StageKey } from './messages.ts';
 
@@ -87,6 +87,8 @@ export type Input<P> =
     }
   | { readonly kind: 'stop'; readonly session: SessionId }
   | { readonly kind: 'forget'; readonly session: SessionId }
+  /** Placements of before this device was loaded again. */
+  | { readonly kind: 'remember'; readonly placements: readonly Placement[] }
   /** What models may take here is another amount now. What is over it goes once nobody needs it. */
   | { readonly kind: 'budget'; readonly bytes: number }
   /** A placement by hand. */

@@ -160,6 +160,9 @@ export class RoomNode<P> {
         this.#wakeLock = input.wakeLock;
         this.#changed = true;
         return;
+      case 'remember':
+        for (const placement of input.placements) this.#learnPlacement(undefined, placement);
+        return;
       case 'budget':
         this.#profile = { ...this.#profile, budgetBytes: input.bytes };
         this.holdings.profile = this.#profile;

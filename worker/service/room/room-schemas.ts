@@ -38,7 +38,7 @@ const placementId: v.GenericSchema<unknown, PlacementId> = v.strictObject({
 const assignment = v.strictObject({ device: DeviceIdSchema, first: whole(MAX_LAYERS), last: whole(MAX_LAYERS) });
 
 /** Stages that follow one another from layer 0 on, none of them empty. */
-const placement: v.GenericSchema<unknown, Placement> = v.strictObject({
+export const PlacementSchema: v.GenericSchema<unknown, Placement> = v.strictObject({
   id: placementId,
   stages: v.pipe(
     list(assignment, MAX_STAGES),
@@ -86,7 +86,7 @@ const ROOM_SCHEMAS = [
   v.strictObject({
     kind: v.literal('gossip'),
     states: list(deviceState, RECORDS_A_MESSAGE),
-    placements: list(placement, PLACEMENTS_A_MESSAGE),
+    placements: list(PlacementSchema, PLACEMENTS_A_MESSAGE),
   }),
   v.strictObject({
     kind: v.literal('digest'),
@@ -100,7 +100,13 @@ const ROOM_SCHEMAS = [
     placements: list(placementId, PLACEMENTS_A_MESSAGE),
   }),
   v.strictObject({ kind: v.literal('goodbye') }),
-  v.strictObject({ kind: v.literal('prepare'), session, attempt: u32, placement, stage: whole(MAX_STAGES) }),
+  v.strictObject({
+    kind: v.literal('prepare'),
+    session,
+    attempt: u32,
+    placement: PlacementSchema,
+    stage: whole(MAX_STAGES),
+  }),
   v.strictObject({
     kind: v.literal('prepared'),
     session,

@@ -1,3 +1,4 @@
+import * as v from 'valibot';
 import type { LayersByHand, ModelSource, RoomApi, RoomView, Settings } from '../../api.ts';
 import { InternalError, MemoryError, PersonError } from '../../errors.ts';
 import type { ChatModel } from '../../generation/chat.ts';
@@ -17,7 +18,7 @@ import {
   type SlotLocks,
 } from '../../mesh/identity/index.ts';
 import { attachLinks, type WindowPort } from '../../mesh/link/index.ts';
-import type { ModelKey, StageAssignment } from '../../mesh/types.ts';
+import type { ModelKey, Placement, StageAssignment } from '../../mesh/types.ts';
 import { WIRE_VERSION } from '../../mesh/wire/frame.ts';
 import { chatTemplate, createTokenizer, type Tokenizer } from '../../text/index.ts';
 import { quantizationOf } from '../../weights/quantization.ts';
@@ -31,6 +32,7 @@ import { Room } from './room.ts';
 import { RoomEngine } from './room-engine.ts';
 import { sessionOf } from './room-host.ts';
 import { RoomModels } from './room-models.ts';
+import { PlacementSchema } from './room-schemas.ts';
 import type { RoomShare } from './room-share.ts';
 import { RoomStages } from './room-stages.ts';
 import { bestPlacement, roomView } from './room-view.ts';
@@ -111,6 +113,7 @@ export class RoomService implements RoomApi {
   async leaveRoom(): Promise<void> {
     const current = this.#current;
     if (current === undefined) return;
+    current.isLeaving = true; // its own tombstone is no other's doing
     await current.room.members?.leave().catch(() => {});
     const device = await this.#open();
     await this.#leaveCurrent();
@@ -237,7 +240,7 @@ export class RoomService implements RoomApi {
     names: RoomNames,
     key: DeviceKey,
     name: string,
-    start: Joined | { readonly inviteKey: string },
+    start: (Joined & Pick<RoomRecord, 'placement'>) | { readonly inviteKey: string },
   ): Promise<RoomView> {
     const { port, device: host, files, claims, share, settings, appVersion } = this.#options;
     const device = await this.#open();
@@ -259,6 +262,8 @@ export class RoomService implements RoomApi {
       chats: new Map(),
       detach: () => {},
       offered,
+      placement: undefined,
+      isLeaving: false,
       trouble: undefined,
       invite: undefined,
       room: undefined as unknown as Room,
@@ -316,6 +321,8 @@ export class RoomService implements RoomApi {
       },
       start,
     );
+    const kept = v.safeParse(PlacementSchema, 'placement' in start ? start.placement : undefined);
+    if (kept.success) current.room.host?.feed({ kind: 'remember', placements: [kept.output] });
     current.detach = attachLinks(port, current.room.links);
     this.#current = current;
     await this.#keep(current);
@@ -340,6 +347,7 @@ export class RoomService implements RoomApi {
       roster: members.membership.roster,
       name,
       ...members.askFirst,
+      ...(current.placement === undefined ? {} : { placement: current.placement }),
       lastUsed: Date.now(),
     };
     await (await this.#open()).saveRoom(record);
@@ -347,12 +355,12 @@ export class RoomService implements RoomApi {
 
   /** Another member took this device out. Its key is worth nothing in that room any more. */
   async #removed(current: Current): Promise<void> {
-    if (this.#current !== current) return;
+    if (this.#current !== current || current.isLeaving) return;
     const device = await this.#open();
     await this.#leaveCurrent();
     await device.forgetRoom(current.names.secret);
     await device.renewKey(current.names.secret);
-    this.#options.onRoom(undefined, true);
+    if (this.#current === undefined) this.#options.onRoom(undefined, true);
   }
 
   async #leaveCurrent(): Promise<void> {
@@ -400,6 +408,7 @@ export class RoomService implements RoomApi {
     this.#shown = text;
     this.#options.onRoom(view, false);
     this.#readHeaders();
+    this.#keepPlacement();
   }
 
   async #view(): Promise<RoomView | undefined> {
@@ -436,6 +445,18 @@ export class RoomService implements RoomApi {
     });
   }
 
+  /** What the next answer runs on is kept: when all devices come back, somebody has to know. */
+  #keepPlacement(): void {
+    const current = this.#current;
+    const book = current?.room.host?.node.book;
+    if (current === undefined || book === undefined) return;
+    const model = newestModel([...book.models()], (each) => book.epochOf(each));
+    const newest = model === undefined ? undefined : book.highest(model)?.placement;
+    if (newest === undefined || newest === current.placement) return;
+    current.placement = newest;
+    void this.#keep(current);
+  }
+
   /** Headers of the room's models, so that this device can drive and repair. */
   #readHeaders(): void {
     const current = this.#current;
@@ -465,6 +486,9 @@ interface Current {
   detach: () => void;
   /** Bytes that the room was last told of. */
   offered: number;
+  /** That of the newest model which is on the disk. */
+  placement: Placement | undefined;
+  isLeaving: boolean;
   trouble: string | undefined;
   /** What follows `#/join/`. */
   invite: string | undefined;
