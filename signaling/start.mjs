@@ -47,7 +47,7 @@ async function start(options) {
   const lan = server.lan?.();
   if (lan) {
     const terminal = { columns: process.stdout.columns ?? 80, platform: process.platform };
-    for (const line of module.lanLines(lan, terminal)) console.log(line);
+    for (const line of module.lanLines(lan, terminal, server.stunPort)) console.log(line);
   }
   for (const signal of ['SIGINT', 'SIGTERM']) {
     process.once(signal, () => void server.close().then(() => process.exit(0)));

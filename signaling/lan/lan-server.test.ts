@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from 'node:http';
 import { Agent, request as requestHttps } from 'node:https';
 import os from 'node:os';
@@ -257,17 +257,41 @@ describe('a server for the local network', () => {
     );
   });
 
+  it('is called under any name that a certificate for many names is for', async () => {
+    const authority = await createAuthority('My own', Date.now());
+    await mkdir(path.join(folder, 'lan'), { recursive: true });
+    await writeFile(path.join(folder, 'lan/root.pem'), authority.root);
+    const server = await start({ certificate: await issueLeaf(authority, ['*.home.local'], Date.now()) });
+    const state = server.lan?.();
+    const port = new URL(state?.origins[0] ?? '').port;
+    expect(state?.origins).toEqual([`https://laptop.home.local:${port}`]);
+    expect(state?.warnings.join()).toContain('laptop.home.local');
+    for (const [name, status] of [
+      ['laptop.home.local', 200],
+      ['tower.home.local', 200],
+    ] as const)
+      expect((await ask(`https://${name}:${port}/signaling/server`)).status).toBe(status);
+    const plain = `http://127.0.0.1:${server.port}/signaling/server`;
+    for (const host of ['home.local', 'a.b.home.local', '.home.local', '*.home.local', 'evilhome.local'])
+      expect((await ask(plain, { Host: host })).status).toBe(421);
+  });
+
   it('tells the terminal where to go, with a code for a phone', async () => {
     const server = await start();
     const state = server.lan?.();
     if (!state) throw new Error('no state');
-    const lines = lanLines(state, { columns: 80, platform: 'darwin' });
+    const lines = lanLines(state, { columns: 80, platform: 'darwin' }, server.stunPort);
     const text = lines.join('\n');
     for (const said of [state.origins[0], state.steps, state.fingerprint, 'macOS', 'utun3 10.8.0.2 (VPN)']) {
       expect(text).toContain(said);
     }
     expect(scan(text.split('\n').filter((line) => /^[█▀▄ ]{20,}$/.test(line)))).toBe(state.steps);
-    expect(lanLines(state, { columns: 20, platform: 'linux' }).join('\n')).not.toContain('█');
+    const linux = { columns: 20, platform: 'linux' };
+    const narrow = lanLines(state, linux, 40_123).join('\n');
+    expect(narrow).not.toContain('█');
+    const ports = [state.origins[0], state.steps].map((url) => new URL(url ?? '').port);
+    expect(narrow).toContain(`TCP ${ports.join(', ')}, 40123 and UDP 40123, 5353, 49152-50175.`);
+    expect(lanLines(state, linux, undefined).join('\n')).toContain(`TCP ${ports.join(', ')} and UDP 5353.`);
   });
 });
 

@@ -126,7 +126,8 @@ export class LanServer {
   }
 
   /** Whether a request may call this server so. */
-  readonly isOwnName = (hostname: string): boolean => this.#hosts().includes(hostname);
+  readonly isOwnName = (hostname: string): boolean =>
+    this.#hosts().includes(hostname) || this.#wildcardOf(hostname) !== undefined;
 
   /** Whether the address is another computer's in the network that this computer has the address `own` in. */
   isNeighbour(ip: string, own: string): boolean {
@@ -233,12 +234,26 @@ export class LanServer {
   #hosts(): readonly string[] {
     const { certificates } = this.#options;
     if ('chain' in certificates) {
-      // a name for many computers cannot be called
-      const names = namesOf(certificates.chain).filter((name) => !name.includes('*'));
-      return [...names.filter((name) => isIP(name) === 0), ...names.filter((name) => isIP(name) === 4)];
+      const all = namesOf(certificates.chain);
+      const names = all.filter((name) => isIP(name) === 0 && !name.includes('*'));
+      const own = labelOf(this.#options.hostname);
+      // one that is for many computers is called under this one's name; others may be given to it, too
+      const called = names.length > 0 ? names : this.#wildcards().map((name) => name.replace('*', own));
+      return [...called, ...all.filter((name) => isIP(name) === 4)];
     }
     const addresses = this.#addresses.map(({ address }) => address).filter(canVouchFor);
     return this.#name.kind === 'none' ? addresses : [this.#name.name, ...addresses];
+  }
+
+  /** Names for many computers, `*.home.example`, in a certificate of one's own. */
+  #wildcards(): readonly string[] {
+    const { certificates } = this.#options;
+    return 'chain' in certificates ? namesOf(certificates.chain).filter((name) => /^\*\.[^*]+$/.test(name)) : [];
+  }
+
+  #wildcardOf(hostname: string): string | undefined {
+    const [, domain] = /^[a-z0-9-]+(\..+)$/.exec(hostname) ?? [];
+    return this.#wildcards().find((name) => name === `*${domain}`);
   }
 
   /** Addresses that are served and that no certificate of the own authority can be for. */
@@ -253,8 +268,18 @@ export class LanServer {
     return `${this.#unvouched().join(', ')} is not a private address, so Shoal cannot make a certificate for it, and there is no .local name (${reason}). Choose another network with --interface NAME, or bring a certificate of your own: --cert FILE --key FILE`;
   }
 
+  #wildcardWarnings(): readonly string[] {
+    const [host = ''] = this.#hosts();
+    const wildcard = this.#wildcardOf(host);
+    const [address] = this.#addresses;
+    if (wildcard === undefined || address === undefined) return [];
+    return [
+      `The certificate is for ${wildcard}: your DNS has to lead ${host}, or another such name, to ${address.address}.`,
+    ];
+  }
+
   #warnings(): readonly string[] {
-    if ('chain' in this.#options.certificates) return [];
+    if ('chain' in this.#options.certificates) return this.#wildcardWarnings();
     if (this.#name.kind === 'none') {
       return [
         `No .local name (${this.#name.reason}), so devices use the address. When it changes, browsers forget the models that they kept.`,
