@@ -13,6 +13,8 @@ export const LINKING_MS = 3500;
 export const DISTRUST_MS = 30_000;
 
 export const DIGEST_MS = 2000;
+/** A device that has counted so far takes its next incarnation and counts anew: messages hold no more than twice that. */
+export const LAST_COUNTER = 2 ** 47;
 /** Records of devices that nobody reaches are forgotten then, and models that nobody runs or holds. */
 export const FORGET_MS = 600_000;
 /** Placements of a model that everybody knows: the highest. */

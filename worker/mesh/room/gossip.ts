@@ -1,5 +1,5 @@
 import type { DeviceId, DeviceState, ModelKey, Placement } from '../types.ts';
-import { DIGEST_MS, PLACEMENTS_KEPT } from './constants.ts';
+import { DIGEST_MS, LAST_COUNTER, PLACEMENTS_KEPT } from './constants.ts';
 import { type Digest, digestsOf, speaksOf } from './digest.ts';
 import {
   DEVICES_A_DIGEST,
@@ -16,7 +16,7 @@ import type { Links } from './links.ts';
 import type { ControlMessage } from './messages.ts';
 import { isSamePlacement, type PlacementBook } from './placement-order.ts';
 import type { Post } from './post.ts';
-import { isNewer, type Records } from './records.ts';
+import { areNear, isNewer, type Pair, type Records } from './records.ts';
 
 /** What a device says of itself, without the pair that says how new it is. */
 export type Description = Omit<DeviceState, 'incarnation' | 'counter'>;
@@ -47,6 +47,10 @@ export class Gossip<P> {
   /** A new record of this device, for the next flush. */
   publish(description: Description): void {
     this.#counter++;
+    if (this.#counter > LAST_COUNTER) {
+      this.#incarnation++;
+      this.#counter = 1;
+    }
     const stages = [...description.stages].sort((a, b) => Number(a.phase === 'failed') - Number(b.phase === 'failed'));
     const state = {
       ...description,
@@ -58,9 +62,13 @@ export class Gossip<P> {
     this.#records.accept(state, undefined, this.#post.nowMs);
   }
 
-  /** A record of this device came: true where an older self knew more (a disk was set back), and it goes on from there. */
-  meetSelf(state: DeviceState): boolean {
-    if (!isNewer(state, { incarnation: this.#incarnation, counter: this.#counter })) return false;
+  /**
+   * A record of this device came: true where an older self knew more (a disk was set back) or somebody lied, and it goes on
+   * from there. From one that is far off it does not: who believes that one gets a link, and believes this device.
+   */
+  meetSelf(state: Pair): boolean {
+    const own = { incarnation: this.#incarnation, counter: this.#counter };
+    if (!isNewer(state, own) || !areNear(state, own)) return false;
     this.#incarnation = state.incarnation;
     this.#counter = state.counter;
     return true;

@@ -371,12 +371,27 @@ export class RoomNode<P> {
   // ---------- gossip ----------
 
   #learn(from: DeviceId, state: DeviceState): void {
-    if (state.device !== this.#options.device) {
-      const isNews = this.records.accept(state, from, this.#clock.nowMs);
-      if (isNews && this.driver.needs(state.device)) this.view.news++;
+    const { device } = state;
+    if (device === this.#options.device) {
+      if (this.gossip.meetSelf(state)) this.#changed = true;
       return;
     }
-    if (this.gossip.meetSelf(state)) this.#changed = true;
+    const heard = this.records.accept(state, from, this.#clock.nowMs);
+    switch (heard) {
+      case 'news':
+        if (this.driver.needs(device)) this.view.news++;
+        return;
+      case 'for-itself':
+        this.#send(device, { type: 'gossip', states: [state], placements: [] });
+        return;
+      case 'doubtful':
+        this.topology.seek([device]);
+        return;
+      case 'old':
+        return;
+      default:
+        heard satisfies never;
+    }
   }
 
   #learnPlacement(from: DeviceId | undefined, placement: Placement): void {

@@ -1,19 +1,49 @@
 import type { DeviceId, DeviceState, StageState } from '../types.ts';
-import { FORGET_MS } from './constants.ts';
+import { DIGEST_MS, FORGET_MS } from './constants.ts';
 import type { RecordPair } from './messages.ts';
+
+/** A record of another device, by hearsay, is at most so much newer than what is known of it. */
+const NEAR_INCARNATIONS = 1000;
+const NEAR_COUNTERS = 2 ** 24;
 
 interface Kept {
   state: DeviceState;
+  /** It came from the device itself, over the link that is there now. */
+  isFirstHand: boolean;
+  /** What others say of a device with a link: of use only when that link is lost. */
+  aside: DeviceState | undefined;
+  /** When the device was last told what others say of it; awake ms. */
+  toldMs: number;
   /** When it was last reached, or its record came; awake ms. */
   seenMs: number;
 }
 
+/** How new a record is. */
+export type Pair = Pick<DeviceState, 'incarnation' | 'counter'>;
+
 /** True where the pair (incarnation, counter) of a record is higher than that of another. */
-export function isNewer(a: { incarnation: number; counter: number }, b: { incarnation: number; counter: number }) {
+export function isNewer(a: Pair, b: Pair): boolean {
   return a.incarnation !== b.incarnation ? a.incarnation > b.incarnation : a.counter > b.counter;
 }
 
-/** The state records of all devices, each the newest that came, whoever brought it; and what peers were not sent yet. */
+/** Whether both can be of one device without a word of its own: a false one may be meant to outdo all true ones. */
+export function areNear(a: Pair, b: Pair): boolean {
+  return (
+    Math.abs(a.incarnation - b.incarnation) <= NEAR_INCARNATIONS && Math.abs(a.counter - b.counter) <= NEAR_COUNTERS
+  );
+}
+
+/**
+ * What came of a record: `news`, it is kept; `old`, it tells nothing; `for-itself`, it is newer than what a device with a
+ * link says of itself, who shall be told; `doubtful`, too far from what is known to be believed from another: only a link
+ * to the device can tell.
+ */
+export type Heard = 'news' | 'old' | 'for-itself' | 'doubtful';
+
+/**
+ * The state records of all devices, and what peers were not sent yet. A device that has a link is believed about itself, and
+ * nobody else about it; of others the newest holds, whoever brought it, within bounds.
+ */
 export class Records {
   readonly #self: DeviceId;
   readonly #isMember: (device: DeviceId) => boolean;
@@ -51,22 +81,52 @@ export class Records {
     return undefined;
   }
 
-  /** Takes a record if it is news; `from` has it from now on, others get it at the next flush. */
-  accept(state: DeviceState, from: DeviceId | undefined, nowMs: number): boolean {
-    if (!this.#isMember(state.device)) return false;
-    const known = this.#kept.get(state.device);
+  /**
+   * Takes a record if it is news; `from` has it from now on, others get it at the next flush.
+   * @param from undefined: this device itself
+   */
+  accept(state: DeviceState, from: DeviceId | undefined, nowMs: number): Heard {
+    const { device } = state;
+    if (!this.#isMember(device)) return 'old';
+    const known = this.#kept.get(device);
     if (from !== undefined && (known === undefined || !isNewer(known.state, state))) {
-      this.#pending.get(from)?.delete(state.device);
+      this.#pending.get(from)?.delete(device);
     }
-    if (known !== undefined && !isNewer(state, known.state)) return false;
-    this.#kept.set(state.device, { state, seenMs: nowMs });
+    const isFirstHand = from === device && this.#pending.has(device);
+    if (known !== undefined) {
+      // on its link a device's word comes in order: the first of it holds against whatever was said of it before
+      const isFirstWord = isFirstHand && !known.isFirstHand;
+      known.isFirstHand ||= isFirstHand;
+      if (isFirstWord ? isSameRecord(state, known.state) : !isNewer(state, known.state)) {
+        const isFar = from !== undefined && !isFirstHand && !this.#pending.has(device) && !areNear(state, known.state);
+        return isFar ? 'doubtful' : 'old';
+      }
+      if (from !== undefined && !isFirstHand) {
+        if (!areNear(state, known.state)) return this.#pending.has(device) ? 'old' : 'doubtful';
+        if (this.#pending.has(device)) return this.#setAside(known, state, nowMs);
+      }
+    }
+    this.#take(state, from, isFirstHand, nowMs);
+    return 'news';
+  }
+
+  #setAside(known: Kept, state: DeviceState, nowMs: number): Heard {
+    if (known.aside === undefined || isNewer(state, known.aside)) known.aside = state;
+    if (nowMs - known.toldMs < DIGEST_MS) return 'old';
+    known.toldMs = nowMs;
+    return 'for-itself';
+  }
+
+  #take(state: DeviceState, from: DeviceId | undefined, isFirstHand: boolean, nowMs: number): void {
+    const known = this.#kept.get(state.device);
+    const toldMs = known?.toldMs ?? Number.NEGATIVE_INFINITY;
+    this.#kept.set(state.device, { state, isFirstHand, aside: known?.aside, toldMs, seenMs: nowMs });
     if (known === undefined || !areEqual(known.state.links, state.links)) this.#linksVersion++;
     for (const [peer, pending] of this.#pending) {
       // who has a link to the device hears it from there
       if (peer === from || peer === state.device || (from !== undefined && state.links.includes(peer))) continue;
       pending.add(state.device);
     }
-    return true;
   }
 
   linked(peer: DeviceId): void {
@@ -77,6 +137,12 @@ export class Records {
   unlinked(peer: DeviceId): void {
     this.#pending.delete(peer);
     this.#linksVersion++;
+    const known = this.#kept.get(peer);
+    if (known === undefined) return;
+    const { aside } = known;
+    known.isFirstHand = false;
+    known.aside = undefined;
+    if (aside !== undefined && isNewer(aside, known.state)) this.#take(aside, undefined, false, known.seenMs);
   }
 
   /** Gives each peer what it may lack. */
@@ -137,7 +203,8 @@ export class Records {
         continue;
       }
       const other = { incarnation: pair[1], counter: pair[2] };
-      if (isNewer(state, other)) lacks.push(state);
+      // where they are far apart each tells the other: it is for the device itself to say
+      if (isNewer(state, other) || !areNear(state, other)) lacks.push(state);
       else if (isNewer(other, state)) asks.push(device);
     }
     for (const device of theirs.keys()) if (!this.#kept.has(device) && this.#isMember(device)) asks.push(device);
@@ -157,6 +224,10 @@ export class Records {
   remove(device: DeviceId): void {
     if (this.#kept.delete(device)) this.#linksVersion++;
   }
+}
+
+function isSameRecord(a: DeviceState, b: DeviceState): boolean {
+  return !isNewer(a, b) && !isNewer(b, a) && JSON.stringify(a) === JSON.stringify(b);
 }
 
 function areEqual(a: readonly DeviceId[], b: readonly DeviceId[]): boolean {

@@ -35,7 +35,7 @@ interface Known {
   wantedMs: number;
   /** As it was when last looked at. */
   isLive: boolean;
-  /** When a driver here last looked for room on it. */
+  /** When it was last looked for, for its room or its word. */
   soughtMs: number;
   isWanted: boolean;
 }
@@ -81,7 +81,7 @@ export class Topology<P> {
     if (this.#view.links.isUp(device)) this.#post.emit({ kind: 'disconnect', peer: device });
   }
 
-  /** Links to these for a while: a driver looks for room. */
+  /** Links to these for a while: a driver looks for room, or what others say of them is doubtful. */
   seek(devices: readonly DeviceId[]): void {
     for (const device of devices) if (device !== this.#post.device) this.#know(device).soughtMs = this.#post.nowMs;
   }
@@ -163,7 +163,7 @@ export class Topology<P> {
       const state = this.#view.records.of(device);
       if (state === undefined || device === this.#post.device) continue;
       const known = this.#know(device);
-      if (state.incarnation > known.incarnation) {
+      if (state.incarnation !== known.incarnation) {
         known.incarnation = state.incarnation;
         known.address = state.address;
         this.#tryNow(known);

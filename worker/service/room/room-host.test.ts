@@ -23,6 +23,7 @@ test('a message that cannot be sent takes no other effect with it', () => {
       profile: stateOf('a').profile,
       payloads,
       models: { layers: () => 4, bytes: () => 1, slots: () => 1 },
+      isMember: () => true,
       random: () => 0.5,
     },
     links: { to: () => link as never, call: () => {}, disconnect: () => {} },

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import type { IdentityMessage } from '../../mesh/identity/index.ts';
 import { DeviceIdSchema, IDENTITY_SCHEMAS, NameSchema } from '../../mesh/identity/index.ts';
+import { LAST_COUNTER } from '../../mesh/room/constants.ts';
 import {
   DEVICES_A_DIGEST,
   DRIVING_A_RECORD,
@@ -21,7 +22,7 @@ const MAX_POSITIONS = 1 << 24;
 const MAX_BYTES = 2 ** 50;
 
 const whole = (most: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(most));
-const counter = whole(Number.MAX_SAFE_INTEGER);
+const counter = whole(2 * LAST_COUNTER);
 const u32 = whole(0xffffffff);
 const text = (most: number) => v.pipe(v.string(), v.maxLength(most));
 const list = <T extends v.GenericSchema>(schema: T, most: number) => v.pipe(v.array(schema), v.maxLength(most));
