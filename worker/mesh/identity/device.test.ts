@@ -1,6 +1,7 @@
 import 'fake-indexeddb/auto';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { createMemoryLocks } from '../../shards/locks.ts';
+import type { RoomKey } from '../types.ts';
 import { type Device, openDevice, type RoomRecord, type SlotLocks } from './device.ts';
 import { generateKey, openKey } from './device-key.ts';
 import { roomOf } from './test-room.ts';
@@ -23,6 +24,14 @@ async function newRecord(lastUsed = 1): Promise<RoomRecord> {
   const { names, roster, keys } = await roomOf(maker);
   return { secret: names.secret, keys, roster, name: 'Home', askFirst: true, askFirstChange: 0, lastUsed };
 }
+
+it('a room that was kept before makers signed its keys is returned to without them', async () => {
+  const device = await open();
+  const record = await newRecord();
+  const [{ signature: _, ...unsigned }] = record.keys as [RoomKey];
+  await device.saveRoom({ ...record, keys: [unsigned as RoomKey, ...record.keys] });
+  expect(await device.rooms()).toEqual([record]);
+});
 
 describe('a window', () => {
   it('gets its own key again after a reload, with a higher incarnation', async () => {

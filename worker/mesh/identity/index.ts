@@ -25,6 +25,7 @@ export { namesOfRoom, type RoomNames } from './secrets.ts';
 export { type Taken, Verifier } from './signed.ts';
 export { RecordStore } from './store.ts';
 export {
+  inVersion,
   type Joined,
   MAX_ROSTER_PARTS,
   openWelcome,

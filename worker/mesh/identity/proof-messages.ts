@@ -1,9 +1,17 @@
 import * as v from 'valibot';
 import type { DeviceId } from '../types.ts';
 import { type Bytes, canonical, fromBase64url } from './bytes.ts';
-import { base64urlSchema, DeviceIdSchema, PublicKeySchema, RosterEntrySchema, SignatureSchema } from './schemas.ts';
+import {
+  base64urlSchema,
+  DeviceIdSchema,
+  PublicKeySchema,
+  RosterEntrySchema,
+  SignatureSchema,
+  TombstoneSchema,
+} from './schemas.ts';
 
-export const MAX_PROOF_MESSAGE_BYTES = 1024;
+/** A tombstone that keeps the 63 others of a full room fits. */
+export const MAX_PROOF_MESSAGE_BYTES = 2048;
 export const NONCE_BYTES = 32;
 const MAC_BYTES = 32;
 const MAX_VERSION = 65_535;
@@ -41,6 +49,12 @@ const ProofSchema = v.strictObject({
 const AcceptedSchema = v.strictObject({ kind: v.literal('accepted') });
 const VouchSchema = v.strictObject({ kind: v.literal('vouch') });
 const EntrySchema = v.strictObject({ kind: v.literal('entry'), entry: RosterEntrySchema, last: v.boolean() });
+/** From version 2 on: one or the other, each that bears on a removal. */
+const EvidenceSchema = v.strictObject({
+  kind: v.literal('evidence'),
+  entry: v.optional(RosterEntrySchema),
+  tombstone: v.optional(TombstoneSchema),
+});
 const RefusedSchema = v.strictObject({
   kind: v.literal('refused'),
   reason: v.picklist(['version', 'removed', 'old-invite', 'unknown']),
@@ -53,11 +67,13 @@ const ProofMessageSchema = v.variant('kind', [
   AcceptedSchema,
   VouchSchema,
   EntrySchema,
+  EvidenceSchema,
   RefusedSchema,
 ]);
 
 export type Hello = v.InferOutput<typeof HelloSchema>;
 export type Proof = v.InferOutput<typeof ProofSchema>;
+export type Evidence = v.InferOutput<typeof EvidenceSchema>;
 export type Refused = v.InferOutput<typeof RefusedSchema>;
 export type ProofMessage = v.InferOutput<typeof ProofMessageSchema>;
 

@@ -7,7 +7,7 @@ import { admit, type NewRoom, remove } from './members.ts';
 import { MAX_PROOF_MESSAGE_BYTES } from './proof-messages.ts';
 import { type OwnPart, PROOF_TIMEOUT_MS, type ProofOutcome, Prover, type ProverOptions } from './prover.ts';
 import { uniteKeys } from './room-keys.ts';
-import { membershipOf } from './roster.ts';
+import { membershipOf, unite } from './roster.ts';
 import { makeKeyText } from './secrets.ts';
 import { Verifier } from './signed.ts';
 import { add, newKey, newKeys, roomOf } from './test-room.ts';
@@ -99,7 +99,7 @@ describe('a proof succeeds', () => {
     expect(outcomes[0]).toEqual({
       kind: 'accepted',
       peer: { device: b.device, publicKey: b.publicKey, role: 'member', name: 'Device 1' },
-      version: 1,
+      version: 2,
       learned: [],
     });
     expect(outcomes[1]).toMatchObject({ kind: 'accepted', peer: { device: a.device, name: 'Device 0' } });
@@ -199,10 +199,101 @@ describe('who is told what', () => {
     const removed = { key: c, part: member() };
     const by = { key: b, part: member(without.roster, without.keys) };
     expect(reasonsOf(await run(ends(removed, by)))).toEqual(['peer: removed', 'us: removed']);
+    for (const lost of ['tombstone', 'entry']) {
+      // C knows the entries, so that the tombstone alone convinces it
+      const bare = changed((message) => (lost in message ? undefined : message));
+      const told = lost === 'entry' ? 'peer: removed' : 'peer: unknown';
+      expect(reasonsOf(await run(ends(removed, by), bare))).toEqual([told, 'us: removed']);
+    }
+  });
+
+  it('a removed device, also by one that came after it fell asleep', async () => {
+    const { device, publicKey } = n;
+    const newcomerIn = await admit(b, room.names, membershipOf(room.roster), { device, publicKey, name: 'N' });
+    const later = add(room.roster, newcomerIn);
+    const gone = await remove(n, room.names, membershipOf(later), room.keys, c.device);
+    const by = { key: n, part: member(add(later, ...gone.tombstones)) };
+    const heard: unknown[] = [];
+    const part = { ...member(), hear: (news: unknown) => heard.push(news) } as OwnPart;
+    expect(reasonsOf(await run(ends({ key: c, part }, by)))).toEqual(['peer: removed', 'us: removed']);
+    expect(heard).toEqual([{ entries: [newcomerIn], tombstones: gone.tombstones }]);
+  });
+
+  it('a device that another one removed which was removed itself: that it does not count, and why', async () => {
+    // B removed C; C, which had not heard of it, removed A, and told D
+    const d = await newKey();
+    const { device, publicKey } = d;
+    const whole = add(
+      room.roster,
+      await admit(a, room.names, membershipOf(room.roster), { device, publicKey, name: 'D' }),
+    );
+    const byB = await remove(b, room.names, membershipOf(whole), room.keys, c.device);
+    const byC = await remove(c, room.names, membershipOf(whole), room.keys, a.device);
+    const rosters = [add(whole, ...byB.tombstones), add(whole, ...byC.tombstones)];
+    const parts = rosters.map(
+      (_, at): OwnPart =>
+        ({
+          ...member(),
+          membership: () => membershipOf(rosters[at] as Roster),
+          hear: (news: Roster) => {
+            rosters[at] = unite(rosters[at] as Roster, news);
+          },
+        }) as OwnPart,
+    ) as [OwnPart, OwnPart];
+    const meet = () => run(ends({ key: a, part: parts[0] }, { key: d, part: parts[1] }));
+    expect(reasonsOf(await meet())).toEqual(['peer: unknown', 'us: unknown']);
+    expect(membershipOf(rosters[1] as Roster).standing(a.device)).toBe('member');
+    expect(reasonsOf(await meet())).toEqual(['accepted', 'accepted']);
+  });
+
+  it('two members that removed each other: the later one that it is out, whoever called', async () => {
+    const before = membershipOf(room.roster);
+    const byA = await remove(a, room.names, before, room.keys, b.device);
+    const byB = await remove(b, room.names, before, room.keys, a.device);
+    const atA = { key: a, part: member(add(room.roster, ...byA.tombstones)) };
+    const heard: Roster[] = [];
+    const part = { ...member(add(room.roster, ...byB.tombstones)), hear: (news: Roster) => heard.push(news) };
+    const atB = { key: b, part: part as OwnPart };
+    expect(reasonsOf(await run(ends(atA, atB)))).toEqual(['us: removed', 'peer: removed']);
+    expect(reasonsOf(await run(ends(atB, atA)))).toEqual(['peer: removed', 'us: removed']);
+    expect(heard[0]?.tombstones).toEqual(byA.tombstones);
+    expect(heard).toHaveLength(2);
+  });
+
+  it('nothing by a removed device: it throws out nobody, with a refusal alone or with what it signed afterwards', async () => {
+    const late = await remove(c, room.names, membershipOf(room.roster), room.keys, a.device);
+    const rogue = { key: c, part: member(add(room.roster, ...late.tombstones)) };
+    const victim = { key: a, part: member(without.roster, without.keys) };
+    expect(reasonsOf(await run(ends(victim, rogue)))).toEqual(['us: removed', 'peer: removed']);
+    const filler = await admit(c, room.names, membershipOf(room.roster), { ...(await newKey()), name: 'Filler' });
+    const heard: unknown[] = [];
+    const listens = { key: a, part: { ...victim.part, hear: (news: unknown) => heard.push(news) } as OwnPart };
+    const fills = { key: c, part: member(add(room.roster, filler, ...late.tombstones)) };
+    expect(reasonsOf(await run(ends(listens, fills)))).toEqual(['us: removed', 'peer: removed']);
+    expect(heard).toEqual([]);
+    const noProof = changed((message, from) => (from === 1 && message.kind === 'proof' ? undefined : message));
+    expect(reasonsOf(await run(ends(victim, rogue), noProof))[0]).toMatch(/unknown/);
+    // of version 1 nothing is shown: whose word it is decides
+    const old = { versions: [1, 1] as const };
+    for (const withheld of [noProof, undefined]) {
+      const told = reasonsOf(await run(ends(victim, { ...rogue, ...old }), withheld));
+      expect(told[0]).toBe(withheld ? 'peer: unknown' : 'us: removed');
+    }
+  });
+
+  it('of version 1 a removed device by a member that it was removed, and nobody else', async () => {
+    const old = { versions: [1, 1] as const };
+    const removed = { key: c, part: member() };
+    const by = { key: b, part: member(without.roster, without.keys) };
+    for (const both of [ends({ ...removed, ...old }, by), ends(removed, { ...by, ...old })]) {
+      const { said, ...rest } = await run(both);
+      expect(reasonsOf({ said, ...rest })).toEqual(['peer: removed', 'us: removed']);
+      expect(said.some((line) => line.endsWith('evidence'))).toBe(false);
+    }
     const bare = changed((message, from) =>
       from === 1 && message.kind === 'refused' ? { kind: 'refused', reason: 'removed' } : message,
     );
-    expect(reasonsOf(await run(ends(removed, by), bare))).toEqual(['peer: unknown', 'us: removed']);
+    expect(reasonsOf(await run(ends({ ...removed, ...old }, by), bare))).toEqual(['peer: unknown', 'us: removed']);
   });
 
   it('a removed device that comes as a newcomer, too, whatever key it has', async () => {
@@ -285,6 +376,7 @@ describe('a server in the middle', () => {
       const other = await newKey();
       const changes: Record<string, unknown>[] = [
         { versions: [0, 1] },
+        { versions: [1, 1] },
         { versions: [1, 2] },
         { nonce: toBase64url(randomBytes(32)) },
         { device: other.device, publicKey: other.publicKey },
@@ -414,14 +506,15 @@ describe('a device that lies', () => {
     }
   });
 
-  it('about a removal is not believed, unless it is of the room', async () => {
+  it('about a removal is not believed without a tombstone', async () => {
     const membership = { ...membershipOf(room.roster), standing: () => 'removed' as const };
     const saysRemoved = { ...member(), membership: () => membership } as OwnPart;
     const stranger = await newKey();
-    const told = reasonsOf(await run(ends({ key: a, part: member() }, { key: stranger, part: saysRemoved })));
-    expect(told).toEqual(['peer: unknown', 'us: removed']);
-    const byMember = reasonsOf(await run(ends({ key: a, part: member() }, { key: b, part: saysRemoved })));
-    expect(byMember).toEqual(['peer: removed', 'us: removed']);
+    for (const key of [stranger, b]) {
+      const told = await run(ends({ key: a, part: member() }, { key, part: saysRemoved }));
+      expect(reasonsOf(told)[0]).toBe('peer: unknown');
+      expect(told.said.includes('0 evidence')).toBe(key === b);
+    }
   });
 
   it('about having accepted, before it proved anything, is refused', async () => {
@@ -482,7 +575,7 @@ describe('the proof ends', () => {
     const junk = fc.oneof(
       fc.string(),
       fc.json(),
-      fc.constantFrom('x'.repeat(1025), '"\u00e9"'.padEnd(1024, '\u00e9'), '{"kind":"accepted"}', '{"kind":"vouch"}'),
+      fc.constantFrom('x'.repeat(2049), '"\u00e9"'.padEnd(2048, '\u00e9'), '{"kind":"accepted"}', '{"kind":"vouch"}'),
       fc.constantFrom('hello', 'proof', 'accepted', 'vouch', 'entry').map((kind) => JSON.stringify({ kind, extra: 1 })),
     );
     await fc.assert(

@@ -1,8 +1,11 @@
-import type { DeviceId, RoomKey, RosterEntry } from '../types.ts';
+import type { DeviceId, RoomKey, Roster, RosterEntry, Tombstone } from '../types.ts';
 import { type Bytes, randomBytes, toBase64url } from './bytes.ts';
 import { type DeviceKey, isKeyOf, verifySignature } from './device-key.ts';
+import { evidenceOf, MAX_EVIDENCE } from './evidence.ts';
 import {
+  type Evidence,
   type Hello,
+  MAX_PROOF_MESSAGE_BYTES,
   NONCE_BYTES,
   type Proof,
   type ProofMessage,
@@ -21,8 +24,9 @@ import { isMacUnder, macUnder, type RoomNames } from './secrets.ts';
 import type { Verifier } from './signed.ts';
 
 export const PROOF_TIMEOUT_MS = 5000;
-/** Versions of the wire that this code speaks. */
-export const WIRE_VERSIONS = [1, 1] as const;
+/** Versions of the wire that this code speaks. In 1 room keys have no signatures, and a refusal shows no evidence. */
+export const WIRE_VERSIONS = [1, 2] as const;
+const SINCE_EVIDENCE = 2;
 
 /** How this device stands to the room. What may change while the proof runs is asked each time. */
 export type OwnPart =
@@ -31,6 +35,8 @@ export type OwnPart =
       readonly membership: () => Membership;
       readonly keys: () => readonly RoomKey[];
       readonly verifier: Verifier;
+      /** Takes in what a peer showed of the roster, also one that is refused. */
+      readonly hear?: (news: Pick<Roster, 'entries' | 'tombstones'>) => void;
     }
   | { readonly role: 'newcomer'; readonly inviteKey: string };
 
@@ -116,6 +122,13 @@ export class Prover {
   #learned: readonly RosterEntry[] = [];
   /** The room key that the peer proved as a newcomer. */
   #proved: string | undefined;
+  /** What the peer showed of removals. */
+  readonly #evidence: { readonly entries: RosterEntry[]; readonly tombstones: Tombstone[] } = {
+    entries: [],
+    tombstones: [],
+  };
+  /** The peer was told that it was removed, and may know better. */
+  #isRefusing = false;
 
   constructor(options: ProverOptions) {
     this.#options = options;
@@ -155,7 +168,8 @@ export class Prover {
     const step = this.#queue.then(async (): Promise<ProofStep> => {
       if (this.#outcome) return { send: [], outcome: this.#outcome };
       if (this.#startedMs !== undefined && nowMs - this.#startedMs >= PROOF_TIMEOUT_MS) {
-        await this.#refuse('unknown', 'timeout');
+        if (this.#isRefusing) this.#outcome = { kind: 'refused', by: 'us', reason: 'removed' };
+        else this.#refuse('unknown', 'timeout');
       } else {
         await work();
         if (!this.#outcome && this.#vouch !== 'none') await this.#placeMember();
@@ -186,6 +200,8 @@ export class Prover {
         return this.#showChain();
       case 'entry':
         return this.#onEntry(message.entry, message.last);
+      case 'evidence':
+        return this.#onEvidence(message);
       case 'refused':
         return this.#onRefused(message);
       case undefined:
@@ -265,10 +281,14 @@ export class Prover {
   async #placeMember(): Promise<void> {
     const part = this.#part('member');
     const { device } = this.#hello ?? {};
-    if (!part || device === undefined || this.#isTaken) return;
+    if (!part || device === undefined || this.#isTaken || this.#isRefusing) return;
     const membership = part.membership();
     const standing = membership.standing(device);
-    if (standing === 'removed') return this.#refuseSigned('removed');
+    if (standing === 'removed') {
+      if (this.#version < SINCE_EVIDENCE) return this.#refuseSigned('removed');
+      this.#isRefusing = true;
+      return this.#refuseShowing('removed', membership.roster, device);
+    }
     if (standing === 'member') return this.#take();
     if (this.#vouch === 'none') {
       this.#vouch = 'asked';
@@ -326,12 +346,69 @@ export class Prover {
     };
   }
 
+  #onEvidence({ entry, tombstone }: Evidence): void {
+    const { entries, tombstones } = this.#evidence;
+    const isFull = entries.length + tombstones.length >= MAX_EVIDENCE;
+    if (!this.#isSigned || !this.#isAmongMembers || isFull) {
+      this.#refuse('unknown');
+      return;
+    }
+    if (entry) entries.push(entry);
+    if (tombstone) tombstones.push(tombstone);
+  }
+
+  /**
+   * The peer refuses, and showed why: what both know together decides. So two members that removed each other find the
+   * same one out, and what a removed device says removes nobody.
+   */
+  async #settle(reason: Refused['reason']): Promise<void> {
+    const { device: peer } = this.#hello ?? {};
+    const part = this.#part('member');
+    if (!part || peer === undefined) return;
+    const own = this.#options.key.device;
+    const before = part.membership();
+    const { roster, news } = await part.verifier.takeIn(before.roster, this.#evidence);
+    const membership = membershipOf(roster);
+    const standing = membership.standing(peer);
+    // what decides nothing is not taken in: a removed device could fill the roster with it
+    if (standing !== before.standing(peer) || membership.standing(own) !== before.standing(own)) part.hear?.(news);
+    const isOut = reason === 'removed' && membership.standing(own) === 'removed';
+    if (isOut) {
+      if (!this.#isRefusing) this.#send({ kind: 'refused', reason: 'removed' });
+      this.#outcome = { kind: 'refused', by: 'peer', reason: 'removed' };
+    } else if (this.#isRefusing) {
+      this.#outcome = { kind: 'refused', by: 'us', reason: standing === 'removed' ? 'removed' : 'unknown' };
+    } else {
+      // the peer lacks what makes this device a member: it may be told, if it ever was one
+      if (standing !== 'unknown') this.#refuseShowing('unknown', roster, peer);
+      this.#outcome = { kind: 'refused', by: 'peer', reason: reason === 'version' ? 'version' : 'unknown' };
+    }
+  }
+
+  /** Both are members or were, by their keys, and speak of evidence. */
+  get #isAmongMembers(): boolean {
+    const { part } = this.#options;
+    return part.role === 'member' && this.#hello?.role === 'member' && this.#version >= SINCE_EVIDENCE;
+  }
+
+  #refuseShowing(reason: 'removed' | 'unknown', roster: Roster, peer: DeviceId): void {
+    for (const signed of evidenceOf(roster, [peer, this.#options.key.device])) {
+      const message = { kind: 'evidence', ...('keeps' in signed ? { tombstone: signed } : { entry: signed }) } as const;
+      if (new TextEncoder().encode(JSON.stringify(message)).length <= MAX_PROOF_MESSAGE_BYTES) this.#send(message);
+    }
+    this.#send({ kind: 'refused', reason });
+  }
+
   async #onRefused({ reason, signature, mac }: Refused): Promise<void> {
+    if (this.#isSigned && this.#isAmongMembers) return this.#settle(reason);
     const told = await this.#toldReason(reason, signature, mac);
     this.#outcome = { kind: 'refused', by: 'peer', reason: told };
   }
 
-  /** Without a proof of who says so, 'removed' and 'old-invite' are only a stranger's word. */
+  /**
+   * Without a proof of who says so, 'removed' and 'old-invite' are only a stranger's word. Of version 1 a member's counts,
+   * who could sign a tombstone as well.
+   */
   async #toldReason(reason: Refused['reason'], signature = '', mac = ''): Promise<RefusalReason> {
     if (reason === 'version' || reason === 'unknown') return reason;
     const hello = this.#hello;
@@ -342,7 +419,7 @@ export class Prover {
     const isOfRoom =
       part.role === 'newcomer'
         ? await isMacUnder(part.inviteKey, mac, statement)
-        : part.membership().roster.entries.some(({ device }) => device === hello.device);
+        : this.#version < SINCE_EVIDENCE && part.membership().standing(hello.device) === 'member';
     return isSigned && isOfRoom ? reason : 'unknown';
   }
 

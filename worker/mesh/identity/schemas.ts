@@ -58,10 +58,7 @@ export const RoomKeySchema: v.GenericSchema<unknown, HeardRoomKey> = v.strictObj
   signature: v.optional(SignatureSchema),
 });
 
-const askFirstFields = {
-  askFirst: v.boolean(),
-  askFirstChange: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_ASK_FIRST_CHANGE)),
-};
+const AskFirstChangeSchema = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_ASK_FIRST_CHANGE));
 
 const rosterFields = {
   entries: v.pipe(v.array(RosterEntrySchema), v.maxLength(MAX_ENTRIES)),
@@ -92,10 +89,16 @@ export const WelcomeSchema = v.strictObject({
   salt: base64urlSchema(SECRET_BYTES),
   ...rosterFields,
   keys: RoomKeysSchema,
-  ...askFirstFields,
+  askFirst: v.boolean(),
+  /** Came later: a room whose members do not say it has not changed it. */
+  askFirstChange: v.optional(AskFirstChangeSchema, 0),
 });
 /** Between members: whether a newcomer is asked about, when it changed and over each new link. */
-export const AskFirstSchema = v.strictObject({ kind: v.literal('ask-first'), ...askFirstFields });
+export const AskFirstSchema = v.strictObject({
+  kind: v.literal('ask-first'),
+  askFirst: v.boolean(),
+  askFirstChange: AskFirstChangeSchema,
+});
 /** Between members: a part of the roster that the other may lack. */
 export const RosterPartSchema = v.strictObject({ kind: v.literal('roster'), ...rosterFields });
 /** Between members, pairwise over proved links. */

@@ -4,11 +4,13 @@ import type { DeviceKey } from './device-key.ts';
 import { makeRoom, type NewRoom, nextKey } from './members.ts';
 import { currentKey, uniteKeys } from './room-keys.ts';
 import { membershipOf } from './roster.ts';
-import type { RosterPart, Welcome } from './schemas.ts';
+import type { IdentityMessage, RosterPart, Welcome } from './schemas.ts';
 import { IdentityMessageSchema } from './schemas.ts';
+import { namesOfRoom } from './secrets.ts';
 import { Verifier } from './signed.ts';
 import { add, newKeys, roomOf } from './test-room.ts';
-import { openWelcome, roomKeysMessages, welcomeMessages } from './welcome.ts';
+import { VERSION_1 } from './test-version-1.ts';
+import { inVersion, openWelcome, roomKeysMessages, welcomeMessages } from './welcome.ts';
 
 const ASKING = { askFirst: true, askFirstChange: 0 };
 
@@ -85,5 +87,58 @@ describe('a welcome', () => {
     await expect(open(welcomeMessages(other.roster, other.keys, ASKING), keys[0])).rejects.toThrow(
       'its maker is another',
     );
+  });
+});
+
+describe('a device of the version before', () => {
+  const { secret, host: old, newcomer, messages } = VERSION_1;
+
+  function read(text: string): IdentityMessage {
+    const { v: version, ...fields } = JSON.parse(text);
+    expect(version).toBe(1);
+    return v.parse(IdentityMessageSchema, fields);
+  }
+
+  it('is understood: its welcome lets in, but its keys, which nobody signed, do not count', async () => {
+    const names = await namesOfRoom(secret);
+    const heard = messages.map(read);
+    const welcome = heard.find((message) => message.kind === 'welcome') as Welcome;
+    const parts = heard.filter((message) => message.kind === 'roster');
+    const joined = await openWelcome(names, new Verifier(names.id), newcomer, old, parts, welcome);
+    const membership = membershipOf(joined.roster);
+    expect(membership.members.map(({ device }) => device)).toEqual([old, newcomer]);
+    expect(membership.removals).toHaveLength(1);
+    expect(joined).toMatchObject({ keys: [], askFirst: false, askFirstChange: 2 });
+    expect(welcome.keys).toHaveLength(1);
+    expect(heard.some((message) => message.kind === 'room-keys')).toBe(true);
+  });
+
+  it('is understood where it had never heard that askFirst changes', () => {
+    const text = messages.find((message) => message.includes('askFirstChange')) ?? '';
+    const { askFirstChange: _, ...older } = JSON.parse(text);
+    expect(read(JSON.stringify(older))).toMatchObject({ kind: 'welcome', askFirst: false, askFirstChange: 0 });
+  });
+
+  it('is told nothing that it does not know', () => {
+    const shapeOf = (message: object) =>
+      JSON.stringify(message, (_, value) =>
+        typeof value === 'object' && value !== null && !Array.isArray(value)
+          ? Object.fromEntries(Object.entries(value).sort())
+          : Array.isArray(value)
+            ? value.slice(0, 1)
+            : typeof value,
+      );
+    const before = messages.map(read);
+    const { entries, ...rest } = room.roster;
+    const roster = { ...rest, entries: entries.slice(0, 3) };
+    const now = [...welcomeMessages(roster, room.keys, ASKING), ...roomKeysMessages(room.keys)];
+    const withoutList = (message: IdentityMessage) =>
+      'keys' in message ? { ...message, keys: message.keys.map((key) => ({ ...key, without: [] })) } : message;
+    for (const kind of ['roster', 'welcome', 'room-keys'] as const) {
+      const said = now.find((message) => message.kind === kind) as IdentityMessage;
+      const known = before.find((message) => message.kind === kind) as IdentityMessage;
+      expect(shapeOf(withoutList(inVersion(said, 1)))).toBe(shapeOf(withoutList(known)));
+      expect(inVersion(said, 2)).toEqual(said);
+    }
   });
 });

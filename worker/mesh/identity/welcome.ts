@@ -3,10 +3,11 @@ import type { DeviceId, RoomKey, Roster, RosterEntry, Tombstone } from '../types
 import type { AskFirst } from './ask-first.ts';
 import { uniteKeys } from './room-keys.ts';
 import { membershipOf } from './roster.ts';
-import type { RoomKeysMessage, RosterPart, Welcome } from './schemas.ts';
+import type { IdentityMessage, RoomKeysMessage, RosterPart, Welcome } from './schemas.ts';
 import { isMakerOf, type RoomNames } from './secrets.ts';
 import type { Verifier } from './signed.ts';
 
+const SINCE_SIGNED_KEYS = 2;
 /** Below the 64 KiB of a control message, with room for what encloses it. */
 const MAX_PART_BYTES = 48 * 1024;
 /** Parts of a roster before a welcome: more than the largest roster takes. */
@@ -42,6 +43,12 @@ export function rosterMessages({ entries, tombstones }: Pick<Roster, 'entries' |
 
 export function roomKeysMessages(keys: readonly RoomKey[]): readonly RoomKeysMessage[] {
   return cut(keys, MAX_PART_BYTES).map((part) => ({ kind: 'room-keys', keys: part }));
+}
+
+/** A message as a peer that speaks this version of the wire reads it. */
+export function inVersion(message: IdentityMessage, version: number): IdentityMessage {
+  if (version >= SINCE_SIGNED_KEYS || (message.kind !== 'room-keys' && message.kind !== 'welcome')) return message;
+  return { ...message, keys: message.keys.map(({ signature: _, ...key }) => key) };
 }
 
 export interface Joined extends AskFirst {

@@ -7,7 +7,7 @@ import type { ProofFailure } from './window-messages.ts';
 export const PROOF_TIMEOUT_MS = 5000;
 /** From the making of a connection to the opening of a channel: as long as the window gives ICE to find a way. */
 export const OPENING_TIMEOUT_MS = 15_000;
-export const MAX_PROOF_BYTES = 1024;
+export const MAX_PROOF_BYTES = 2048;
 /** What the other side may say while its last message is looked at: two control messages and some frames. */
 const MAX_WAITING_BYTES = 160 * 1024;
 export const READY = 'ready';

@@ -16,6 +16,8 @@ const MAX_CONTROL_BUFFERED_BYTES = 4 * 1024 * 1024;
 /** What its owner does with what arrives. Called in the order of arrival, never after `closed`. */
 export interface LinkHandlers<Message> {
   control(message: Message): void;
+  /** A control message of this kind came whose fields are not as they should be. */
+  misread?(kind: string): void;
   /** The payload is the receiver's own. Beats do not come here. */
   frame(frame: Frame): void;
   /** Anything came, a slice of a long frame or a beat: the peer lives. Before the other two. */
@@ -203,6 +205,7 @@ export class Link<Message> {
     const read = this.#context.codec.decode(data);
     if ('dropped' in read) {
       this.#controlDrops.set(read.dropped, (this.#controlDrops.get(read.dropped) ?? 0) + 1);
+      if (read.kind !== undefined) this.#handlers?.misread?.(read.kind);
       return;
     }
     this.#receivedControl++;

@@ -38,6 +38,7 @@ describe('control messages', () => {
     expect(dropOf(text({ kind: '__proto__' }))).toBe('kind');
     expect(dropOf(text({ text: 1 }))).toBe('schema');
     expect(dropOf(text({ more: 1 }))).toBe('schema');
+    expect(codec.decode(text({ more: 1 }))).toEqual({ dropped: 'schema', kind: 'note' });
   });
 
   test('two schemas of one kind are a fault', () => {

@@ -17,7 +17,13 @@ export interface ControlCodec<Message> {
   /** Throws for a message of more than 64 KiB: whoever makes it has to split it. */
   encode(message: Message): string;
   /** What arrived, validated, or why it is not read. Never throws. */
-  decode(data: unknown): { readonly message: Message } | { readonly dropped: ControlDrop };
+  decode(data: unknown): { readonly message: Message } | NotRead;
+}
+
+export interface NotRead {
+  readonly dropped: ControlDrop;
+  /** Of a message whose kind is known and whose fields are not as they should be. */
+  readonly kind?: string;
 }
 
 const envelope = v.looseObject({ v: v.pipe(v.number(), v.integer()), kind: v.string() });
@@ -55,7 +61,7 @@ export function controlCodec<const S extends readonly ControlSchema[]>(
       const schema = kinds.get(fields.kind);
       if (!schema) return { dropped: 'kind' };
       const inner = v.safeParse(schema, fields);
-      if (!inner.success) return { dropped: 'schema' };
+      if (!inner.success) return { dropped: 'schema', kind: fields.kind };
       return { message: inner.output as v.InferOutput<S[number]> };
     },
   };

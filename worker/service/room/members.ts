@@ -140,6 +140,11 @@ export class Members {
     });
   }
 
+  /** What a device that is refused, or refuses, showed of the roster. */
+  hear(news: News): void {
+    this.#do(() => this.#takeIn(news));
+  }
+
   unlinked(device: DeviceId): void {
     if (!this.#linked.delete(device)) return;
     this.#do(async () => this.#carryOut(this.#desk.linkLost(device)));
@@ -280,7 +285,7 @@ export class Members {
     return current === undefined ? [] : [current];
   }
 
-  async #takeIn(incoming: News, from: DeviceId): Promise<void> {
+  async #takeIn(incoming: News, from?: DeviceId): Promise<void> {
     const { roster, news } = await this.verifier.takeIn(this.#roster, incoming);
     if (news.entries.length + news.tombstones.length > 0) await this.#changed(roster, news, from);
   }

@@ -3,6 +3,7 @@ import {
   type Device,
   type DeviceKey,
   type IdentityMessage,
+  inVersion,
   type Joined,
   MAX_ROSTER_PARTS,
   openWelcome,
@@ -24,7 +25,8 @@ import {
 import { FULL_MESH_DEVICES, TICK_MS } from '../../mesh/room/constants.ts';
 import type { ModelSizes, RoomOptions } from '../../mesh/room/io.ts';
 import type { ControlMessage } from '../../mesh/room/messages.ts';
-import type { DeviceId, DeviceProfile, Placement } from '../../mesh/types.ts';
+import type { DeviceId, DeviceProfile, Placement, Roster } from '../../mesh/types.ts';
+import { Joining } from './joining.ts';
 import { Members } from './members.ts';
 import { RoomHost, type SessionEvent } from './room-host.ts';
 import type { RoomModels } from './room-models.ts';
@@ -74,10 +76,7 @@ export class Room {
   #tickMs = Number.NEGATIVE_INFINITY;
   readonly #listed: CallOrder;
   #membersTickMs = 0;
-  #asking = false;
-  #refused: RoomRefusal | undefined;
-  /** Somebody said no, or nobody answered: it asks nobody else by itself, also not those who came in later. */
-  #isTurnedAway = false;
+  readonly #joining = new Joining();
   #closed = false;
   #visible = true;
   #wakeLock = false;
@@ -102,7 +101,7 @@ export class Room {
         this.#callNext();
       },
       choose: (addresses) => {
-        this.#listed.list(addresses);
+        this.#listed.list(this.#members === undefined ? this.#joining.list(addresses) : addresses);
         return this.#choose();
       },
       tick: () => this.#tick(),
@@ -137,11 +136,11 @@ export class Room {
 
   /** Somebody inside was asked whether this device may come in. */
   get isAsking(): boolean {
-    return this.#asking;
+    return this.#members === undefined && this.#joining.isAsking;
   }
 
   get refused(): RoomRefusal | undefined {
-    return this.#refused;
+    return this.#members === undefined ? this.#joining.refused : undefined;
   }
 
   /** Says goodbye and frees all that it holds here. */
@@ -164,7 +163,10 @@ export class Room {
       names: parts.names,
       start: joined,
       now: parts.now,
-      send: (device, message) => this.links.to(device)?.sendControl(message),
+      send: (device, message) => {
+        const link = this.links.to(device);
+        link?.sendControl(inVersion(message, link.proved.version));
+      },
       disconnect: (device) => this.links.disconnect(device),
       onMember: (device) => {
         if (this.links.to(device) !== undefined) this.#host?.linked(device);
@@ -176,8 +178,6 @@ export class Room {
     this.#members = members;
     const isMember = (device: DeviceId) => members.isMember(device);
     this.#inviteKey = undefined;
-    this.#asking = false;
-    this.#refused = undefined;
     const feed: RoomHost['feed'] = (input) => this.#host?.feed(input);
     const stages = parts.stages(feed);
     const store = parts.store(feed);
@@ -219,26 +219,30 @@ export class Room {
     };
   }
 
-  async #newcomerHears(device: DeviceId, message: IdentityMessage): Promise<void> {
+  async #newcomerHears({ device, address }: Link<WireMessage>, message: IdentityMessage): Promise<void> {
     const { names, key } = this.#parts;
     const before = this.#welcomes.get(device) ?? [];
     this.#welcomes.set(device, before);
     switch (message.kind) {
       case 'asking':
-        this.#asking = true;
+        this.#joining.asked(device);
         return;
       case 'denied':
-        this.#asking = false;
-        this.#refused = message.reason;
-        this.#isTurnedAway = message.reason !== 'busy';
-        this.links.disconnect(device);
+        this.#joining.denied(device, address, message.reason);
+        this.#goOnWithout(device);
         return;
       case 'roster':
         if (before.length < MAX_ROSTER_PARTS) before.push(message);
         return;
       case 'welcome': {
-        const joined = await openWelcome(names, this.#verifier, key.device, device, before, message);
+        const opened = openWelcome(names, this.#verifier, key.device, device, before, message);
+        const joined = await opened.catch(this.#parts.onTrouble);
         if (this.#members !== undefined || this.#closed) return;
+        if (!joined) {
+          this.#joining.misled(device, address, false);
+          this.#goOnWithout(device);
+          return;
+        }
         this.#enter(joined);
         this.#parts.onMembers();
         return;
@@ -246,6 +250,19 @@ export class Room {
       default:
         return; // members' business
     }
+  }
+
+  /** A welcome that cannot be read is one of another version: it would be waited for in vain. */
+  #misread({ device, address }: Link<WireMessage>, kind: string): void {
+    if (this.#members !== undefined || kind !== 'welcome') return;
+    this.#joining.misled(device, address, true);
+    this.#goOnWithout(device);
+  }
+
+  #goOnWithout(device: DeviceId): void {
+    this.links.disconnect(device);
+    this.#listed.list(this.#joining.toCall());
+    this.#callNext();
   }
 
   #membersChanged(): void {
@@ -268,17 +285,24 @@ export class Room {
             membership: () => members.membership,
             keys: () => members.keys,
             verifier: members.verifier,
+            hear: (news: Pick<Roster, 'entries' | 'tombstones'>) => members.hear(news),
           };
     return new Prover({ key, room: names, part, ...context });
   }
 
   #opened(link: Link<WireMessage>): LinkHandlers<WireMessage> {
-    const { device, proved } = link;
-    if (this.#isTurnedAway) queueMicrotask(() => this.links.disconnect(device));
-    else if (this.#members === undefined) link.sendControl({ kind: 'ask', name: this.#parts.name });
-    else this.#members.linked(device, proved.peer.publicKey, proved.learned, proved.peer.roomKey);
+    const { device, address, proved } = link;
+    if (this.#members !== undefined) {
+      this.#members.linked(device, proved.peer.publicKey, proved.learned, proved.peer.roomKey);
+    } else if (this.#joining.mayAsk(address)) {
+      this.#joining.opened(device);
+      link.sendControl({ kind: 'ask', name: this.#parts.name });
+    } else {
+      queueMicrotask(() => this.links.disconnect(device));
+    }
     return {
-      control: (message) => this.#control(device, message),
+      control: (message) => this.#control(link, message),
+      misread: (kind) => this.#misread(link, kind),
       frame: (frame) => {
         if (this.#members?.isMember(device)) this.#host?.frame(device, frame);
       },
@@ -286,6 +310,7 @@ export class Room {
       closed: (reason) => {
         this.#welcomes.delete(device);
         if (reason === 'replaced') return; // the other link goes on
+        this.#joining.closed(device);
         this.#members?.unlinked(device);
         // who came to ask, or did not come in, was no link of the room
         if (this.#members?.isMember(device)) this.#host?.feed({ kind: 'link-closed', peer: device });
@@ -293,12 +318,13 @@ export class Room {
     };
   }
 
-  #control(device: DeviceId, message: WireMessage): void {
+  #control(link: Link<WireMessage>, message: WireMessage): void {
+    const { device } = link;
     const read = readMessage(message);
     const members = this.#members;
     if ('identity' in read) {
       if (members !== undefined) members.receive(device, read.identity);
-      else this.#newcomerHears(device, read.identity).catch(this.#parts.onTrouble);
+      else this.#newcomerHears(link, read.identity).catch(this.#parts.onTrouble);
     } else if (members?.isMember(device)) {
       this.#roomHears(device, read.room);
     }
@@ -330,30 +356,27 @@ export class Room {
     }
   }
 
-  #failed(address: string, { reason, by }: ProofFailure): void {
+  #failed(address: string, failure: ProofFailure): void {
+    const { reason, by } = failure;
     this.#host?.unreachable(address);
     this.#callNext();
     if (this.#members !== undefined) {
-      // a member signed that; one alone among others may be wrong
+      // tombstones or, of version 1, a member say so; one of those alone among others may be wrong
       if (reason === 'removed' && by === 'peer' && this.links.open.length === 0) this.#parts.onRemoved();
       return;
     }
-    if (reason === 'removed' || reason === 'old-invite' || reason === 'version' || reason === 'unknown') {
-      this.#refused = reason;
-    }
+    this.#joining.failed(failure);
   }
 
   /** Whom of the listed to call: few links are enough above a full mesh, where gossip says whom else. */
   #choose(): readonly string[] {
-    if (this.#isTurnedAway) return [];
     const open = this.links.open.length;
     return this.#listed.next(this.#members === undefined ? CALLS_OF_A_NEWCOMER : FULL_MESH_DEVICES - open);
   }
 
   /** A newcomer whose call came to nothing goes on with the next, and does not wait to be told again who is there. */
   #callNext(): void {
-    if (this.#members === undefined && !this.#isTurnedAway && this.links.open.length === 0)
-      this.links.call(this.#listed.next(1));
+    if (this.#members === undefined && this.links.open.length === 0) this.links.call(this.#listed.next(1));
   }
 
   /** Phones and tablets stop a hidden page within seconds: it says goodbye while it can. A computer only slows it. */
