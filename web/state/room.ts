@@ -3,6 +3,7 @@ import type { WorkerClient } from '../../worker/client.ts';
 import type { RoomWorker } from '../room/hand-over.ts';
 import type { JoinFailure } from '../room/join-failure.ts';
 import { type ConnectionView, RoomConnections } from '../room/room-connections.ts';
+import { signalingElsewhere } from '../room/signaling-address.ts';
 import { Cell, type Readable } from './cell.ts';
 import { fromAny, type ShoalError } from './errors.ts';
 import { type Joining, KeptInvite } from './kept-invite.ts';
@@ -182,6 +183,11 @@ export class RoomState {
 
   /** Addresses for other devices; read again when the room is shown. */
   async readServer(): Promise<void> {
+    // what another server knows of are addresses of an app of its own
+    if (signalingElsewhere(document) !== undefined) {
+      this.#server.set({ origins: [] });
+      return;
+    }
     try {
       const answer = await fetch(new URL('signaling/server', document.baseURI));
       if (answer.ok) {
@@ -222,10 +228,12 @@ export class RoomState {
   }
 
   #connect(worker: RoomWorker, room: string): void {
+    const server = signalingElsewhere(document);
     const relayOnly = new URLSearchParams(location.search).get('ice') === 'relay';
     const connections = new RoomConnections({
       worker,
       room,
+      ...(server === undefined ? {} : { server }),
       ...(relayOnly ? { rtc: { iceTransportPolicy: 'relay' } } : {}),
       changed: () => {
         this.#connecting.set({ signaling: connections.signaling, connections: connections.connections });
