@@ -1,10 +1,13 @@
 import type { Peer, PeerOptions } from 'peerjs';
 import { Backoff } from './backoff.ts';
+import { guardMessages } from './guard-messages.ts';
 import { type JoinFailure, signalingFailure } from './join-failure.ts';
 import { loadPeerJs, type PeerConstructor } from './load-peerjs.ts';
 import type { ConnectionClass } from './peer-connection.ts';
 import { type IceAnswer, SignalingRefusal, SignalingServer } from './signaling-server.ts';
 
+/** The name by which PeerJS knows how connections are made here. */
+const SERIALIZATION = 'shoal';
 const ANNOUNCE_MS = 20_000;
 /** However short the time of credentials is. */
 const LEAST_ANNOUNCE_MS = 1000;
@@ -69,7 +72,7 @@ export class Introductions {
   }
 
   call(address: string): void {
-    this.#peer?.connect(address, { serialization: 'shoal' });
+    this.#peer?.connect(address, { serialization: SERIALIZATION });
   }
 
   /** Stays listed, and hears who else is. */
@@ -120,17 +123,16 @@ export class Introductions {
   #open(PeerClass: PeerConstructor): void {
     const id = randomName();
     const Connection = this.#options.connectionClass(id);
-    const names = ['shoal', 'raw', 'json', 'binary', 'binary-utf8', 'default'];
     const options: PeerOptions = {
       ...this.#server.peerOptions,
       token: this.#token,
       config: { iceServers: [] },
       debug: 0,
-      // whatever a caller names: every connection is made here
-      serializers: Object.fromEntries(names.map((name) => [name, Connection])),
+      serializers: { [SERIALIZATION]: Connection },
     };
     const peer = new PeerClass(id, options);
     this.#peer = peer;
+    guardMessages(peer, SERIALIZATION);
     peer.on('open', () => {
       this.#backoff.reset();
       this.state = 'connected';
@@ -138,7 +140,6 @@ export class Introductions {
       this.#options.opened(id);
       void this.announce();
     });
-    peer.on('call', (media) => media.close());
     let reason = 'the connection ended';
     let isTaken = false;
     peer.on('error', (error) => {
