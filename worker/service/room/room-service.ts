@@ -118,6 +118,8 @@ export class RoomService implements RoomApi {
     const device = await this.#open();
     await this.#leaveCurrent();
     await device.forgetRoom(current.names.secret);
+    // the tombstone is for good: with another invite it comes back as a new device
+    if (current.room.members !== undefined) await device.renewKey(current.names.secret);
     this.#options.onRoom(undefined, false);
   }
 
