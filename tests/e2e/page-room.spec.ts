@@ -72,7 +72,28 @@ test('layers are laid over the devices by hand, by keyboard too', async ({ page 
   await expect(lines.last()).toContainText('Layers 11–30');
 });
 
+for (const room of ['none', 'three', 'busy']) {
+  test(`a phone reads the page in the order that it shows: ${room}`, async ({ page }) => {
+    await page.setViewportSize(PHONE);
+    await open(page, `/?kept&room=${room}#/room`);
+    await expect(page.locator('main h2').first()).toBeVisible();
+    const tops = await page
+      .locator('main h2, main h3, main .privacy')
+      .evaluateAll((all) => all.map((each) => each.getBoundingClientRect().top));
+    expect(tops.length).toBeGreaterThan(2);
+    expect(tops).toEqual([...tops].sort((a, b) => a - b));
+  });
+}
+
 test.describe('getting into a room', () => {
+  test('what making a room leads to is said of this computer alone, or of a network', async ({ page }) => {
+    await open(page, '/?kept#/room', LOCAL_ONLY);
+    await expect(page.getByText('The next page opens a second window of this computer')).toBeVisible();
+    await page.unroute('**/signaling/server');
+    await open(page, '/?kept&again#/room');
+    await expect(page.getByText('The next page has a code for the others to scan.')).toBeVisible();
+  });
+
   test('a room is made with a name and asks before devices join, unless told otherwise', async ({ page }) => {
     await open(page, '/?kept#/room');
     await expect(page.getByLabel('This device is called')).toHaveValue(/^Chrome on the Mac/);

@@ -48,6 +48,21 @@ test.describe('a first visit', () => {
     await expect(page).toHaveTitle('Models · Shoal');
   });
 
+  test('where the hub is out of reach shows a phone first what the server has, in the order that is read', async ({
+    page,
+  }) => {
+    await page.setViewportSize(PHONE);
+    await open(page, '/?hub=down&served');
+    await expect(page.getByText('huggingface.co cannot be reached from here.')).toBeAttached();
+    await expect(page.getByRole('button', { name: 'Load SmolLM2 135M Instruct' })).toBeInViewport({ ratio: 1 });
+    await expect(page.getByText(/^All \d+ layers of/)).toHaveCount(0);
+    const tops = await page
+      .locator('main h1, main h2, main h3, main .hubline')
+      .evaluateAll((all) => all.map((each) => each.getBoundingClientRect().top));
+    expect(tops.length).toBeGreaterThan(3);
+    expect(tops).toEqual([...tops].sort((a, b) => a - b));
+  });
+
   test('each trouble has a message of its own that says what to do', async ({ page }) => {
     for (const [problem, words] of [
       ['insecure-context', 'Open Shoal over HTTPS'],

@@ -46,17 +46,15 @@ export class FirstView extends View {
       <header><span class="brand">${logo(LOGO_SIZE)}${shellWords.app}</span></header>
       <main id="content" tabindex="-1">
         <div class="hero">
-          <div>
-            <h1 tabindex="-1">${words.title}</h1>
-            <p class="lead">${words.lead}</p>
-            <p class="orroom">
-              <a class="btn" href="#/room">${icon('room')}${words.room}</a>
-              <span class="note">${words.roomNote}</span>
-            </p>
-          </div>
-          <section>${report ? this.#facts(report) : html`<p class="note" role="status">${words.looking}</p>`}</section>
+          <h1 tabindex="-1">${words.title}</h1>
+          <p class="lead">${words.lead}</p>
+          <p class="orroom">
+            <a class="btn" href="#/room">${icon('room')}${words.room}</a>
+            <span class="note">${words.roomNote}</span>
+          </p>
         </div>
         ${report ? this.#ways(report) : nothing}
+        <section class="device">${report ? this.#facts(report) : html`<p class="note" role="status">${words.looking}</p>`}</section>
         <ul class="true">
           <li>${icon('lock')}<span>${words.privacy}</span></li>
           <li>${icon('download')}<span>${words.source}</span></li>
@@ -100,10 +98,13 @@ export class FirstView extends View {
     const problems = deviceProblems(report);
     if (report.compute === 'none') return html`<section class="ways troubles">${problems}</section>`;
     const best = this.#suggestions()[0];
-    const offers = this.app.models.hub.value === 'unreachable' ? [] : this.#suggestions();
+    const isHubAway = this.app.models.hub.value === 'unreachable';
+    const offers = isHubAway ? [] : this.#suggestions();
     const served = this.app.models.served.value.slice(0, SERVED);
-    return html`${interruptedLine(this.app)} ${hubLine(this.app)}
-      ${best ? this.#school(best) : nothing}
+    // what can be had comes first
+    const isHubFirst = served.length === 0;
+    return html`${interruptedLine(this.app)} ${isHubFirst ? hubLine(this.app) : nothing}
+      ${best && !isHubAway ? this.#school(best) : nothing}
       <section aria-labelledby="offer" class="offers">
         <div class=${offers.length + served.length ? 'between' : 'vh'}>
           <h2 id="offer">${words.offer}</h2>
@@ -111,11 +112,12 @@ export class FirstView extends View {
         </div>
         ${!best && this.app.settled.value ? html`<p>${words.none}</p>` : nothing}
         <div class="ways">
-          ${served.map((model) => this.#served(model))}
+          ${served.map((model, index) => this.#served(model, offers.length === 0 && index === 0))}
           ${offers.map((entry, index) => this.#offer(entry, index, offers.length))}
         </div>
         <a class="btn bare" href="#/models">${words.other}${icon('right', true)}</a>
       </section>
+      ${isHubFirst ? nothing : hubLine(this.app)}
       ${problems.length ? html`<section class="troubles">${problems}</section>` : nothing}`;
   }
 
@@ -166,7 +168,7 @@ export class FirstView extends View {
     </article>`;
   }
 
-  #served(model: ServerModel): TemplateResult {
+  #served(model: ServerModel, isMain: boolean): TemplateResult {
     const { name } = model;
     return html`<article class="way">
       <div>
@@ -176,6 +178,7 @@ export class FirstView extends View {
       <p>${bytes(model.bytes)}${model.note ? `. ${model.note}.` : ''}</p>
       <div class="row">
         ${button(words.load, () => this.#start({ name, source: { kind: 'server', file: model.file } }), {
+          kind: isMain ? 'main' : 'plain',
           label: `${words.load} ${name}`,
         })}
       </div>

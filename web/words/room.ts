@@ -19,6 +19,8 @@ export const roomWords = {
   nameMissing: 'A device needs a name.',
   make: 'Make a room',
   makeNote: 'Begins with this device alone. The next page has a code for the others to scan.',
+  makeNoteLocal:
+    'Begins with this device alone. The next page opens a second window of this computer, and says how other devices get in.',
   askFirst: 'Ask before a new device joins',
   askFirstNote: 'Anyone inside may allow it. Off: whoever has the invite comes in at once.',
   join: 'Join a room',

@@ -22,7 +22,7 @@ export function deviceCards(app: App, room: RoomView): TemplateResult {
   const computing = devices.filter(({ compute, presence }) => compute && presence !== 'away').length;
   const order = (device: RoomDevice) => rank(device) + firstLayer(room.models[0], device);
   const sorted = [...devices].sort((a, b) => order(a) - order(b) || (a.name < b.name ? -1 : 1));
-  return html`<section class="panel o2" aria-labelledby="devices">
+  return html`<section class="panel ofdevices" aria-labelledby="devices">
     <div class="between">
       <h2 id="devices">${words.devicesTitle}</h2>
       <span class="note">${words.deviceCount(here, devices.length, computing)}</span>

@@ -1,4 +1,5 @@
 import { html, nothing, type TemplateResult } from 'lit';
+import { repeat } from 'lit/directives/repeat.js';
 import type { RoomView } from '../../../worker/api.ts';
 import type { App } from '../../app.ts';
 import { confirmWith } from '../../ui/confirm.ts';
@@ -22,11 +23,20 @@ export function inRoom(app: App, room: RoomView, byHand: ByHand): TemplateResult
       </div>
     </div>
     ${asks(app, room)} ${troubles(app, room)}
-    <div class="two">
-      <div class="roommain">${roomModelPanel(app, room, byHand)} ${deviceCards(app, room)}</div>
-      ${invitePanel(app, room)}
-    </div>
+    <div class="two">${repeat(
+      panels(app, room, byHand),
+      ([name]) => name,
+      ([, panel]) => panel,
+    )}</div>
     <p class="note privacy">${icon('lock', true)}<span>${words.privacy}</span></p>`;
+}
+
+/** In the order in which a phone shows them: the invite comes before the devices until there is a model to look at. */
+function panels(app: App, room: RoomView, byHand: ByHand): readonly (readonly [string, TemplateResult])[] {
+  const model = ['model', roomModelPanel(app, room, byHand)] as const;
+  const devices = ['devices', deviceCards(app, room)] as const;
+  const invite = ['invite', invitePanel(app, room)] as const;
+  return room.models.length > 0 ? [model, devices, invite] : [model, invite, devices];
 }
 
 function saidOf({ models, devices }: RoomView): string {

@@ -10,7 +10,7 @@ import { copyText } from './copy-text.ts';
 /** How another device comes in. A code is shown only where another device can open what it says. */
 export function invitePanel(app: App, room: RoomView): TemplateResult {
   const { invite } = room;
-  return html`<section class="invite o3 ${room.models.length > 0 ? 'late' : ''}" id="invite" aria-labelledby="invite-title">
+  return html`<section class="invite" id="invite" aria-labelledby="invite-title">
     <h2 id="invite-title" tabindex="-1">${words.invite}</h2>
     ${invite === undefined ? html`<p class="note">${words.noInvite}</p>` : ways(app, invite, room.devices.length < 2)}
     <div class="setting">

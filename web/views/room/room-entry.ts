@@ -41,14 +41,24 @@ export class RoomEntry extends View {
 
   protected watched() {
     const { room, router, device } = this.app;
-    return [room.view, room.removed, router.invite, device.report];
+    return [room.view, room.removed, room.server, router.invite, device.report];
   }
+
+  /** A phone mostly joins: that way stands first there, and is read first. */
+  readonly #isNarrow = matchMedia('(max-width: 959px)');
+  readonly #onWidth = () => this.requestUpdate();
 
   override connectedCallback(): void {
     super.connectedCallback();
+    this.#isNarrow.addEventListener('change', this.#onWidth);
     void ownWindowNumber().then((number) => {
       this.windowOfBrowser = number;
     });
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#isNarrow.removeEventListener('change', this.#onWidth);
   }
 
   protected override render() {
@@ -58,6 +68,8 @@ export class RoomEntry extends View {
 
   #ways(): TemplateResult {
     const { room } = this.app;
+    const make = this.#makingWay();
+    const join = this.#joiningWay();
     return html`<div class="pagehead">
         <h1 tabindex="-1">${words.room}</h1>
         <p>${words.what}</p>
@@ -77,37 +89,45 @@ export class RoomEntry extends View {
       }
       ${window.isSecureContext ? nothing : calmLine('bad', words.cannotMake)} ${this.#name()}
       <div class="ways two-ways">
-        <section class="way making" aria-labelledby="make">
-          <h2 id="make">${words.make}</h2>
-          <p>${words.makeNote}</p>
-          <div class="setting">
-            <div>
-              <span id="ask-first">${words.askFirst}</span>
-              <p class="note">${words.askFirstNote}</p>
-            </div>
-            <button
-              type="button"
-              class="switch"
-              role="switch"
-              aria-checked=${this.asksFirst ? 'true' : 'false'}
-              aria-labelledby="ask-first"
-              @click=${() => {
-                this.asksFirst = !this.asksFirst;
-              }}
-            ></button>
-          </div>
-          ${this.#failed('make')}
-          <div class="row">
-            ${button(words.make, () => void this.#make(), { kind: 'main', busy: this.busy === 'make' })}
-          </div>
-        </section>
-        <section class="way" aria-labelledby="join">
-          <h2 id="join">${words.join}</h2>
-          <p>${words.joinNote}</p>
-          ${button(words.scan, () => void this.#scan(), { icon: 'scan' })} ${this.#paste()} ${this.#failed('join')}
-        </section>
+        ${this.#isNarrow.matches ? [join, make] : [make, join]}
       </div>
       <p class="note privacy">${icon('lock', true)}<span>${words.privacy}</span></p>`;
+  }
+
+  #makingWay(): TemplateResult {
+    const { room } = this.app;
+    return html`<section class="way" aria-labelledby="make">
+      <h2 id="make">${words.make}</h2>
+      <p>${room.reach === 'network' ? words.makeNote : words.makeNoteLocal}</p>
+      <div class="setting">
+        <div>
+          <span id="ask-first">${words.askFirst}</span>
+          <p class="note">${words.askFirstNote}</p>
+        </div>
+        <button
+          type="button"
+          class="switch"
+          role="switch"
+          aria-checked=${this.asksFirst ? 'true' : 'false'}
+          aria-labelledby="ask-first"
+          @click=${() => {
+            this.asksFirst = !this.asksFirst;
+          }}
+        ></button>
+      </div>
+      ${this.#failed('make')}
+      <div class="row">
+        ${button(words.make, () => void this.#make(), { kind: 'main', busy: this.busy === 'make' })}
+      </div>
+    </section>`;
+  }
+
+  #joiningWay(): TemplateResult {
+    return html`<section class="way" aria-labelledby="join">
+      <h2 id="join">${words.join}</h2>
+      <p>${words.joinNote}</p>
+      ${button(words.scan, () => void this.#scan(), { icon: 'scan' })} ${this.#paste()} ${this.#failed('join')}
+    </section>`;
   }
 
   #invited(invite: string): TemplateResult {

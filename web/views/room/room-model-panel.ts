@@ -18,7 +18,7 @@ export interface ByHand {
 /** The model that the room runs: its layers as marks over the devices, and the same in words. */
 export function roomModelPanel(app: App, room: RoomView, byHand: ByHand): TemplateResult {
   const [model, ...others] = room.models;
-  return html`<section class="panel o1" aria-labelledby="room-model">
+  return html`<section class="panel ofmodel" aria-labelledby="room-model">
     <div class="between">
       <h2 id="room-model">${model?.name ?? words.modelTitle}</h2>
       ${model ? stateOf(model) : nothing}
