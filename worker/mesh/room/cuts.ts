@@ -13,6 +13,11 @@ export interface Attempts {
 
 export const NO_ATTEMPTS: Attempts = { last: 0, forgotten: 0, kept: [] };
 
+/** Nothing that was computed up to this attempt is of use: of another model, or of tokens that this device has lost. */
+export function attemptsAfter(last: number): Attempts {
+  return last === 0 ? NO_ATTEMPTS : { last, forgotten: last + 1, kept: [] };
+}
+
 /** A further attempt, in which the first `keep` positions are what they were and all behind is new. */
 export function withAttempt(attempts: Attempts, attempt: number, keep: number): Attempts {
   const kept = attempts.kept.filter(([, before]) => before < keep);

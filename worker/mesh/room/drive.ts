@@ -1,7 +1,7 @@
 import type { DeviceId, ModelKey, Placement, SessionId, StageAssignment } from '../types.ts';
 import { beginnings, type Holding } from './begins.ts';
 import { BUSY_RETRY_MS, IDLE_MS, IDS_A_FRAME, PREPARE_MS, SILENCE_LAPS, SILENCE_LEAST_MS } from './constants.ts';
-import { type Attempts, validPositions, withAttempt } from './cuts.ts';
+import { type Attempts, attemptsAfter, NO_ATTEMPTS, validPositions, withAttempt } from './cuts.ts';
 import type { Effect, Input, SessionHead, Status, StoredSession } from './io.ts';
 import type { Frame, PreparedMessage, RefusedMessage, Sampler } from './messages.ts';
 import { movedLayers } from './moved.ts';
@@ -74,7 +74,7 @@ export class Drive<P> {
     this.session = session;
     this.model = model;
     this.#tokens = [...(stored?.tokens ?? [])];
-    this.#attempts = stored?.head.attempts ?? { last: 0, forgotten: 0, kept: [] };
+    this.#attempts = stored?.head.attempts ?? NO_ATTEMPTS;
     this.#storedAttempt = this.#attempts.last;
     this.#storedTo = this.#tokens.length;
     if (stored === undefined) return;
@@ -85,8 +85,27 @@ export class Drive<P> {
     if (stored.head.answering) this.phase = 'waiting';
   }
 
+  /** The session was driven before in this life: its attempts and writes go on counting, and what they left is void. */
+  succeed(before: { readonly attempt: number; readonly ticket: number }): void {
+    this.#attempts = attemptsAfter(before.attempt);
+    this.#storedAttempt = before.attempt;
+    this.#ticket = before.ticket;
+  }
+
+  /** There was an attempt before that it did not know of. */
+  outrun(attempt: number): void {
+    if (attempt < this.attempt) return;
+    this.interrupt();
+    this.succeed({ attempt, ticket: this.#ticket });
+  }
+
   get attempt(): number {
     return this.#attempts.last;
+  }
+
+  /** The number of its last write. */
+  get ticket(): number {
+    return this.#ticket;
   }
 
   get tokens(): readonly number[] {
@@ -221,7 +240,7 @@ export class Drive<P> {
     this.interrupt();
     if (message.reason === 'stale' && message.known > this.attempt) {
       // a disk that was set back: what stages hold of attempts that it does not know is of no use
-      this.#attempts = { last: message.known, forgotten: message.known + 1, kept: [] };
+      this.#attempts = attemptsAfter(message.known);
     }
     if (message.reason === 'busy') {
       this.retryMs = this.#post.nowMs + BUSY_RETRY_MS;

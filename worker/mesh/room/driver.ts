@@ -11,6 +11,8 @@ import type { View } from './view.ts';
 
 /** How often a session that waits, or runs on what is not sound, is looked at, though nothing changed. */
 const LOOK_MS = 1000;
+/** Sessions that were forgotten and whose attempts are remembered: stages that were away may still hold them. */
+const MOST_PAST = 1000;
 
 /** The sessions of this device: which placement each runs on, and proposals where none would serve. */
 export class Driver<P> {
@@ -20,6 +22,7 @@ export class Driver<P> {
   readonly #propose: (model: ModelKey, stages: readonly StageAssignment[]) => void;
   readonly #seek: (devices: readonly DeviceId[]) => void;
   readonly #drives = new Map<SessionId, Drive<P>>();
+  readonly #past = new Map<SessionId, { readonly attempt: number; readonly ticket: number }>();
   #lookedMs = Number.NEGATIVE_INFINITY;
   /** Set when `driving` is other than before. */
   changed = false;
@@ -62,6 +65,10 @@ export class Driver<P> {
   restore(sessions: readonly StoredSession[]): void {
     for (const stored of sessions) {
       const { session, model } = stored.head;
+      // the person asked, or gave the session up, before the disk had answered
+      const known = this.#drives.get(session);
+      known?.outrun(stored.head.attempts.last);
+      if (known !== undefined || this.#past.has(session)) continue;
       this.#drives.set(session, new Drive(this.#post, session, model, stored));
     }
     this.look(true);
@@ -70,8 +77,10 @@ export class Driver<P> {
   answer(input: AnswerInput<P>): void {
     let drive = this.#drives.get(input.session);
     if (drive === undefined || drive.model !== input.model) {
-      drive?.forget();
+      if (drive !== undefined) this.forget(input.session);
       drive = new Drive(this.#post, input.session, input.model);
+      const before = this.#past.get(input.session);
+      if (before !== undefined) drive.succeed(before);
       this.#drives.set(input.session, drive);
     }
     drive.answer(input);
@@ -86,9 +95,15 @@ export class Driver<P> {
   }
 
   forget(session: SessionId): void {
-    this.#drives.get(session)?.forget();
-    this.#drives.delete(session);
+    const drive = this.#drives.get(session);
     this.changed = true;
+    if (drive === undefined) return;
+    drive.forget();
+    this.#drives.delete(session);
+    this.#past.delete(session);
+    this.#past.set(session, { attempt: drive.attempt, ticket: drive.ticket });
+    const [oldest] = this.#past.keys();
+    if (this.#past.size > MOST_PAST && oldest !== undefined) this.#past.delete(oldest);
   }
 
   stored(session: SessionId, ticket: number): void {

@@ -19,6 +19,9 @@ export interface ModelSizes {
   bytes(model: ModelKey, first: number, last: number, profile: DeviceProfile): number | undefined;
   /** Sessions that a stage serves at once. */
   slots(model: ModelKey): number;
+  /** Token ids are below it, and conversations no longer. Undefined: not known here. */
+  vocabulary?(model: ModelKey): number | undefined;
+  contextTokens?(model: ModelKey): number | undefined;
 }
 
 export interface RoomOptions<P> {

@@ -1,0 +1,173 @@
+/** A device that drives sessions over stages of one other device, which the tests play. */
+import { expect, test } from 'vitest';
+import type { Effect, Input } from './io.ts';
+import type { ControlMessage, PrepareMessage, StartMessage } from './messages.ts';
+import { DRIVER_SLOT } from './messages.ts';
+import { RoomNode } from './node.ts';
+import { stateOf } from './test-states.ts';
+
+const MODELS = ['m', 'n'];
+const VOCABULARY = 100;
+
+class Driving {
+  nowMs = 0;
+  readonly effects: Effect<number[]>[] = [];
+  readonly node: RoomNode<number[]>;
+  /** What the stage says that it holds. */
+  holds = { at: 0, have: 0, retained: 0 };
+  stores = true;
+  answers = true;
+
+  constructor() {
+    this.node = new RoomNode({
+      device: 'a',
+      incarnation: 1,
+      address: 'a.1',
+      name: 'a',
+      version: { app: '0', wire: 1 },
+      profile: { ...stateOf('a').profile, compute: false, budgetBytes: 0 },
+      payloads: {
+        bytes: (rows) => rows.length,
+        slice: (rows, from, to) => rows.slice(from, to),
+        join: (p) => p.flat(),
+      },
+      models: { layers: () => 4, bytes: () => 10, slots: () => 2, vocabulary: () => VOCABULARY },
+      isMember: () => true,
+      random: () => 0.5,
+    });
+    const stages = MODELS.map((model) => ({
+      placement: { model, epoch: 256, proposer: 'b' },
+      first: 0,
+      last: 4,
+      phase: 'ready' as const,
+      doneBytes: 10,
+      totalBytes: 10,
+    }));
+    for (const peer of ['b', 'c']) this.feed({ kind: 'link-open', peer });
+    const placements = stages.map(({ placement: id, first, last }) => ({
+      id,
+      stages: [{ device: 'b', first, last }],
+      spares: [],
+    }));
+    const states = [
+      stateOf('b', { links: ['a', 'c'], stages }),
+      stateOf('c', { links: ['a', 'b'], profile: { ...stateOf('c').profile, compute: false } }),
+    ];
+    this.hear('b', { type: 'gossip', states, placements });
+  }
+
+  feed(input: Input<number[]>): void {
+    const todo = [input];
+    for (let next = todo.shift(); next !== undefined; next = todo.shift()) {
+      for (const effect of this.node.handle(next, this.nowMs)) {
+        this.effects.push(effect);
+        if (effect.kind === 'store' && this.stores) {
+          todo.push({ kind: 'stored', session: effect.head.session, ticket: effect.ticket });
+        }
+        if (effect.kind !== 'send' || effect.message.type !== 'prepare' || !this.answers) continue;
+        const { session, attempt, stage } = effect.message;
+        const message = { type: 'prepared', session, attempt, stage, slot: 0, ...this.holds } as const;
+        todo.push({ kind: 'control', peer: effect.peer, message });
+      }
+    }
+  }
+
+  hear(peer: string, message: ControlMessage): void {
+    this.feed({ kind: 'control', peer, message });
+  }
+
+  wait(ms: number): void {
+    for (const endMs = this.nowMs + ms; this.nowMs < endMs; ) {
+      this.nowMs += 250;
+      for (const peer of ['b', 'c']) this.feed({ kind: 'beat', peer });
+      this.feed({ kind: 'tick' });
+    }
+  }
+
+  ask(model: string, tokens: readonly number[] = [1, 2, 3]): void {
+    this.feed({ kind: 'answer', session: 's', model, tokens, maxTokens: 9, stopTokens: [], sampler: {} });
+  }
+
+  say(peer: string, first: number, tokens: readonly number[]): void {
+    const { attempt, epoch } = { attempt: this.starts.at(-1)?.attempt ?? 0, epoch: 256 };
+    this.feed({
+      kind: 'frame',
+      peer,
+      frame: { kind: 'tokens', epoch, session: 's', attempt, slot: DRIVER_SLOT, first, tokens },
+    });
+  }
+
+  #sent<T extends ControlMessage['type']>(type: T): Extract<ControlMessage, { type: T }>[] {
+    return this.effects.flatMap((effect) =>
+      effect.kind === 'send' && effect.message.type === type
+        ? [effect.message as Extract<ControlMessage, { type: T }>]
+        : [],
+    );
+  }
+
+  get prepares(): PrepareMessage[] {
+    return this.#sent('prepare');
+  }
+
+  get starts(): StartMessage[] {
+    return this.#sent('start');
+  }
+
+  all<K extends Effect<number[]>['kind']>(kind: K): Extract<Effect<number[]>, { kind: K }>[] {
+    return this.effects.filter((effect): effect is Extract<Effect<number[]>, { kind: K }> => effect.kind === kind);
+  }
+}
+
+test('what a stage held before the conversation went to another model and back is not believed', () => {
+  const room = new Driving();
+  room.ask('m');
+  room.feed({ kind: 'stop', session: 's' });
+  room.ask('n');
+  room.feed({ kind: 'stop', session: 's' });
+  room.holds = { at: 1, have: 3, retained: 0 };
+  room.ask('m');
+  const [first = 0, second = 0, third = 0] = room.prepares.map(({ attempt }) => attempt);
+  expect([first < second, second < third]).toEqual([true, true]);
+  expect(room.starts.at(-1)).toMatchObject({ attempt: third, begin: 0 });
+});
+
+test('nor what it held before the session was forgotten', () => {
+  const room = new Driving();
+  room.ask('m');
+  room.feed({ kind: 'forget', session: 's' });
+  room.holds = { at: 1, have: 3, retained: 0 };
+  room.ask('m');
+  expect(room.starts.at(-1)?.attempt).toBeGreaterThan(1);
+  expect(room.starts.at(-1)?.begin).toBe(0);
+});
+
+test('a write of the conversation on the model before is not taken for one of the model now', () => {
+  const room = new Driving();
+  room.stores = false;
+  room.ask('m');
+  const before = room.all('store')[0]?.ticket ?? 0;
+  room.ask('n');
+  expect(room.all('store')).toHaveLength(2);
+  room.feed({ kind: 'stored', session: 's', ticket: before });
+  expect(room.prepares).toEqual([]);
+});
+
+test('what the disk brings late does not replace a session that answers already, and its attempts are above the disk’s', () => {
+  const room = new Driving();
+  room.ask('m');
+  room.holds = { at: 7, have: 3, retained: 0 };
+  const head = {
+    session: 's',
+    model: 'm',
+    attempts: { last: 7, forgotten: 0, kept: [] },
+    answering: false,
+    limit: 9,
+    stopTokens: [],
+    sampler: null,
+  };
+  room.feed({ kind: 'restore', sessions: [{ head, tokens: [4, 5, 6] }] });
+  room.wait(1000);
+  const [drive] = room.node.driver.drives();
+  expect(drive).toMatchObject({ phase: 'running', tokens: [1, 2, 3] });
+  expect(room.starts.at(-1)).toMatchObject({ attempt: 8, begin: 0 });
+});
