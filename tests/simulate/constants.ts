@@ -34,6 +34,8 @@ export interface Constants {
   readonly rowsAStep: number;
   readonly storeMs: readonly [number, number];
   readonly models: number;
+  /** What the keys of models begin with. */
+  readonly modelName: string;
   readonly layers: number;
   readonly bytesALayer: number;
   readonly bytesARow: number;
@@ -91,6 +93,7 @@ export function constantsFor(devices: number, hours: number, seed: number): Cons
     rowsAStep: 512,
     storeMs: [2, 8],
     models: Math.ceil(devices * 0.37),
+    modelName: 'model-',
     layers: 20,
     bytesALayer: 2 ** 28,
     bytesARow: 32_768,

@@ -110,7 +110,8 @@ export class SimDevice {
   }
 
   #newId(): string {
-    const id = `d${this.index}g${this.#generation++}-${this.#random.hex(14)}`;
+    // as long as ids of devices are, and of their letters
+    const id = `d${this.index}g${this.#generation++}-${this.#random.hex(14)}`.padEnd(22, 'A');
     // as a key it is kept once only, and two of them are compared as numbers are
     return Object.keys({ [id]: 0 })[0] as string;
   }

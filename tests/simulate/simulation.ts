@@ -83,7 +83,7 @@ export class Simulation {
     for (const device of this.devices) {
       if (!device.drives) continue;
       for (let i = 0; i < constants.sessionsADevice; i++) {
-        const model = `model-${device.index % constants.models}`;
+        const model = `${constants.modelName}${device.index % constants.models}`;
         const random = new Random(constants.seed, 100_000 + device.index * 100 + i);
         this.conversations.push(new Conversation(device.index, model, constants, random));
       }

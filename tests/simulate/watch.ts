@@ -113,7 +113,7 @@ export class Watch {
     let bytes = 0;
     for (const device of group) {
       bytes += device.profile.budgetBytes;
-      if (device.drives) models.add(`model-${device.index % this.#constants.models}`);
+      if (device.drives) models.add(`${this.#constants.modelName}${device.index % this.#constants.models}`);
     }
     return bytes >= models.size * this.#constants.layers * this.#constants.bytesALayer * spare;
   }

@@ -2,7 +2,8 @@ import type { ControlMessage } from '../../worker/mesh/room/messages.ts';
 import { roomCodec, type WireMessage, writeMessage } from '../../worker/service/room/room-schemas.ts';
 import type { Plant, SimEffect } from './device.ts';
 
-const MODEL = JSON.stringify([
+/** What the key of a model begins with that a hub has. */
+export const HUB_MODEL = JSON.stringify([
   'hub',
   'bartowski/Llama-3.2-3B-Instruct-GGUF',
   '5ab33fa94d1d04e903623ae72c95d1696f09f9e8',
@@ -51,14 +52,8 @@ function faultOf(message: ControlMessage): string | undefined {
   }
 }
 
-/** With ids, model keys and samplers as long as they really are. */
+/** With a sampler as it really is. */
 function asInProduct(message: ControlMessage): WireMessage {
-  const text = JSON.stringify(writeMessage(message))
-    .replace(/"(d\d+g\d+-[0-9a-f]{14})"/g, (_, device: string) => `"${device.padEnd(22, 'A')}"`)
-    .replace(/"model-(\d+)"/g, (_, number: string) => JSON.stringify(MODEL + number))
-    .replace(
-      /"sampler":\{"seed":(\d+)\}/,
-      (_, seed) => `"sampler":${JSON.stringify({ ...SAMPLER, seed: Number(seed) })}`,
-    );
-  return JSON.parse(text) as WireMessage;
+  if (message.type !== 'start' || message.sampler === null) return writeMessage(message);
+  return writeMessage({ ...message, sampler: { ...SAMPLER, ...(message.sampler as { seed: number }) } });
 }
