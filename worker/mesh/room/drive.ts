@@ -8,12 +8,19 @@ import { movedLayers } from './moved.ts';
 import type { KnownPlacement } from './placement-order.ts';
 import type { Post } from './post.ts';
 
+type Finish = Extract<Effect<never>, { kind: 'answered' }>['finish'];
 export type AnswerInput<P> = Extract<Input<P>, { kind: 'answer' }>;
 
 /** What a lap is taken for before one was measured. */
 const FIRST_LAP_MS = 500;
 /** Of each new lap in the running mean. */
 const LAP_SHARE = 0.2;
+/** No driver comes to more: what a stage says it knows may be this at most, so that numbers are left. */
+const MOST_ATTEMPTS = 2 ** 31;
+/** Attempts that came to nothing one after another: from the second on each waits twice as long, then the answer ends. */
+const MOST_FAILURES = 12;
+const FAILED_PAUSE_MS = 250;
+const FAILED_PAUSE_MOST_MS = 8000;
 
 /**
  * `idle`: nobody waits for an answer. `waiting`: for a placement. `storing`: the attempt's number goes to the disk.
@@ -51,7 +58,7 @@ export class Drive<P> {
   #limit = 0;
   #stopTokens: readonly number[] = [];
   #sampler: Sampler = null;
-  #finish: 'stop-token' | 'length' | 'stopped' | undefined;
+  #finish: Finish | undefined;
   #prepared: (PreparedMessage | undefined)[] = [];
   /** Where this answer's last token came from; before one, where it began. */
   #servedBy: readonly StageAssignment[] | undefined;
@@ -60,8 +67,11 @@ export class Drive<P> {
   #lapMs = FIRST_LAP_MS;
   #sinceMs = 0;
   #isDecoding = false;
-  /** How much of the conversation the attempt has read. */
+  /** How much of the conversation the attempt has read, and how much any did since the last token. */
   #read = 0;
+  #furthest = 0;
+  /** Attempts since then that stages gave up. */
+  #failures = 0;
   // the disk
   #ticket = 0;
   #storedTo: number;
@@ -152,6 +162,8 @@ export class Drive<P> {
     this.#stopTokens = stopTokens;
     this.#sampler = sampler;
     this.#finish = undefined;
+    this.#failures = 0;
+    this.#furthest = 0;
     this.phase = 'waiting';
     this.heardMs = this.#post.nowMs;
     this.#headStored = false;
@@ -163,7 +175,7 @@ export class Drive<P> {
   }
 
   /** The answer ends with what is there. */
-  stop(finish: 'stop-token' | 'length' | 'stopped'): void {
+  stop(finish: Finish): void {
     if (!this.isAnswering) return;
     this.#endAttempt();
     this.phase = 'idle';
@@ -205,6 +217,21 @@ export class Drive<P> {
     this.seenVersion = -1;
   }
 
+  /**
+   * A stage gave the attempt up, though its link stands. What will not work shall not be tried without end, nor without
+   * a pause: each try costs all devices of the placement.
+   */
+  fail(): void {
+    if (!this.isAttempting) return;
+    this.interrupt();
+    this.#failures++;
+    if (this.#failures >= MOST_FAILURES) this.stop('failed');
+    else if (this.#failures > 1) {
+      const pauseMs = Math.min(FAILED_PAUSE_MOST_MS, FAILED_PAUSE_MS * 2 ** (this.#failures - 2));
+      this.retryMs = Math.max(this.retryMs, this.#post.nowMs + pauseMs);
+    }
+  }
+
   #endAttempt(): void {
     if (this.isAttempting) {
       const { session, attempt } = this;
@@ -235,10 +262,12 @@ export class Drive<P> {
   }
 
   /** True where the refusing device had promised what it lacks. */
-  refused(message: RefusedMessage): boolean {
+  refused(from: DeviceId, message: RefusedMessage): boolean {
     if (this.phase !== 'preparing' || message.attempt !== this.attempt) return false;
+    if (this.known?.placement.stages[message.stage]?.device !== from) return false;
     this.interrupt();
     if (message.reason === 'stale' && message.known > this.attempt) {
+      if (message.known > MOST_ATTEMPTS) return true;
       // a disk that was set back: what stages hold of attempts that it does not know is of no use
       this.#attempts = attemptsAfter(message.known);
     }
@@ -246,7 +275,7 @@ export class Drive<P> {
       this.retryMs = this.#post.nowMs + BUSY_RETRY_MS;
       this.tell({ kind: 'waiting', reason: 'busy' });
     }
-    return message.reason === 'no-stage' || message.reason === 'foreign';
+    return message.reason === 'no-stage';
   }
 
   #start(prepared: readonly PreparedMessage[]): void {
@@ -304,7 +333,7 @@ export class Drive<P> {
   // ---------- frames ----------
 
   /** Tokens, or how far the prompt is read. */
-  frame(frame: Frame<P>): void {
+  frame(from: DeviceId, frame: Frame<P>, vocabulary: number): void {
     const isCurrent = frame.attempt === this.attempt && frame.epoch === this.known?.placement.id.epoch;
     if (this.phase !== 'running' || !isCurrent) return;
     const { nowMs } = this.#post;
@@ -314,6 +343,12 @@ export class Drive<P> {
       if (frame.first > this.#read) this.#tellRead(frame.first);
     }
     if (frame.kind !== 'tokens' || frame.first < this.#tokens.length) return;
+    // who samples is the last stage, and no other
+    if (this.known?.placement.stages.at(-1)?.device !== from) return;
+    if (frame.tokens.some((token) => token >= vocabulary)) {
+      this.fail();
+      return;
+    }
     // a token is missing: it went down with a link
     if (frame.first > this.#tokens.length) {
       this.interrupt();
@@ -321,6 +356,8 @@ export class Drive<P> {
     }
     if (this.#isDecoding) this.#lapMs += LAP_SHARE * (nowMs - this.#sinceMs - this.#lapMs);
     this.#isDecoding = true;
+    this.#failures = 0;
+    this.#furthest = 0;
     this.#sinceMs = nowMs;
     this.heardMs = nowMs;
     this.unservedSinceMs = undefined;
@@ -331,6 +368,10 @@ export class Drive<P> {
 
   #tellRead(done: number): void {
     this.#read = done;
+    if (done > this.#furthest) {
+      this.#furthest = done;
+      this.#failures = 0;
+    }
     this.#post.emit({ kind: 'prefill', session: this.session, done, total: this.#tokens.length });
   }
 

@@ -171,3 +171,63 @@ test('what the disk brings late does not replace a session that answers already,
   expect(drive).toMatchObject({ phase: 'running', tokens: [1, 2, 3] });
   expect(room.starts.at(-1)).toMatchObject({ attempt: 8, begin: 0 });
 });
+
+test('a refusal counts only from the device of that stage, and no number that leaves none after it', () => {
+  const room = new Driving();
+  room.answers = false;
+  room.ask('m');
+  const [{ attempt } = { attempt: 0 }] = room.prepares;
+  const refused = { type: 'refused', session: 's', attempt, stage: 0, reason: 'stale' } as const;
+  room.hear('c', { ...refused, known: 900 });
+  expect(room.prepares).toHaveLength(1);
+  room.hear('b', { ...refused, known: 0xffffffff });
+  room.wait(5000);
+  expect(room.prepares.length).toBeGreaterThan(1);
+  for (const { attempt } of room.prepares) expect(attempt).toBeLessThan(10);
+  // a disk that was set back
+  room.hear('b', { ...refused, attempt: room.prepares.at(-1)?.attempt ?? 0, known: 900 });
+  room.wait(5000);
+  expect(room.prepares.at(-1)?.attempt).toBe(901);
+});
+
+test('tokens count from the device that samples alone, and only those of the vocabulary', () => {
+  const room = new Driving();
+  room.ask('m');
+  room.say('c', 3, [7]);
+  expect(room.all('tokens')).toEqual([]);
+  room.say('b', 3, [VOCABULARY]);
+  expect(room.all('tokens')).toEqual([]);
+  room.wait(1000);
+  expect(room.starts).toHaveLength(2);
+  room.say('b', 3, [7]);
+  expect(room.all('tokens')).toMatchObject([{ first: 3, tokens: [7] }]);
+});
+
+test('an answer that its stages give up each time is begun at longer and longer intervals, then ends', () => {
+  const room = new Driving();
+  room.ask('m');
+  const begun: number[] = [];
+  while (room.nowMs < 300_000 && room.all('answered').length === 0) {
+    const last = room.starts.at(-1)?.attempt ?? 0;
+    if (begun.length < room.starts.length) begun.push(room.nowMs);
+    room.hear('b', { type: 'broken', session: 's', attempt: last });
+    room.wait(250);
+  }
+  expect(room.all('answered')).toEqual([{ kind: 'answered', session: 's', finish: 'failed' }]);
+  expect(begun).toHaveLength(12);
+  expect((begun[11] ?? 0) - (begun[0] ?? 0)).toBeGreaterThan(30_000);
+  // asked again it begins at once
+  room.ask('m');
+  expect(room.starts).toHaveLength(13);
+});
+
+test('an answer that comes on, though attempts break between its tokens, does not end', () => {
+  const room = new Driving();
+  room.feed({ kind: 'answer', session: 's', model: 'm', tokens: [1], maxTokens: 40, stopTokens: [], sampler: {} });
+  for (let first = 1; first <= 40; first++) {
+    room.say('b', first, [7]);
+    room.hear('b', { type: 'broken', session: 's', attempt: room.starts.at(-1)?.attempt ?? 0 });
+    room.wait(250);
+  }
+  expect(room.all('answered')).toEqual([{ kind: 'answered', session: 's', finish: 'length' }]);
+});

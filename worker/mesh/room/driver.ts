@@ -117,14 +117,14 @@ export class Driver<P> {
   refused(from: DeviceId, message: RefusedMessage): void {
     const drive = this.#drives.get(message.session);
     if (drive === undefined) return;
-    if (drive.refused(message)) this.#view.distrust(from, this.#post.nowMs + BUSY_RETRY_MS);
+    if (drive.refused(from, message)) this.#view.distrust(from, this.#post.nowMs + BUSY_RETRY_MS);
     this.#lookAt(drive);
   }
 
   broken(from: DeviceId, session: SessionId, attempt: number): void {
     const drive = this.#drives.get(session);
     if (drive?.attempt !== attempt || !drive.uses(from)) return;
-    drive.interrupt();
+    drive.fail();
     this.#lookAt(drive);
   }
 
@@ -132,7 +132,8 @@ export class Driver<P> {
     const drive = this.#drives.get(frame.session);
     if (drive === undefined || !drive.uses(from)) return;
     const { isAnswering } = drive;
-    drive.frame(frame);
+    const vocabulary = this.#placing.vocabulary(drive.model);
+    drive.frame(from, frame, vocabulary ?? Number.POSITIVE_INFINITY);
     if (drive.phase === 'waiting') this.#lookAt(drive);
     if (drive.isAnswering !== isAnswering) this.#hedge(drive, drive.known);
   }

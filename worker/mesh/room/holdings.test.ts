@@ -64,3 +64,41 @@ test('that there was no room is remembered until it is tried again, though nobod
   drives(false);
   expect(phases()).toEqual([]);
 });
+
+test('a stage that is lost again and again is loaded again after longer and longer rests', () => {
+  const loads: number[] = [];
+  const clock = { nowMs: 0 };
+  const post = {
+    device: 'a',
+    get nowMs() {
+      return clock.nowMs;
+    },
+    reaches: () => true,
+    emit: ({ kind }: Effect<number[]>) => void (kind === 'load' && loads.push(clock.nowMs)),
+    send: () => {},
+    sendFrame: () => {},
+  };
+  const book = new PlacementBook();
+  const models = { layers: () => 4, bytes: () => 10, slots: () => 1 };
+  const { profile } = stateOf('a');
+  const holdings = new Holdings<number[]>(
+    post,
+    book,
+    new Records('a'),
+    models,
+    profile,
+    () => false,
+    () => {},
+  );
+  const id = { model: 'm', epoch: 256, proposer: 'b' };
+  const stage = { model: 'm', first: 0, last: 4 };
+  book.add({ id, stages: [{ device: 'a', first: 0, last: 4 }], spares: [] }, 0);
+  for (; clock.nowMs < 60_000; clock.nowMs += 1000) {
+    const before = loads.length;
+    holdings.look('a');
+    if (loads.length === before) continue;
+    holdings.ready(stage);
+    holdings.lost(stage);
+  }
+  expect(loads).toEqual([0, 1000, 6000, 16_000, 36_000]);
+});

@@ -6,6 +6,10 @@ import { isSamePlacement, isSameStage, type PlacementBook } from './placement-or
 import type { Post } from './post.ts';
 import type { Records } from './records.ts';
 
+/** A stage that was lost again so soon is not simply loaded again. */
+const LOSSES_MS = 300_000;
+const LOST_REST_MOST_MS = 120_000;
+
 interface Held {
   readonly stage: StageKey;
   placement: PlacementId;
@@ -37,6 +41,8 @@ export class Holdings<P> {
   readonly #isUsed: (stage: StageKey) => boolean;
   readonly #dropped: (stage: StageKey) => void;
   #held: Held[] = [];
+  /** How often a stage was lost of late. */
+  readonly #losses = new Map<string, { readonly count: number; readonly atMs: number }>();
   /** Set when what others should know has changed; whoever tells them clears it. */
   changed = false;
   /** The same of how far loads came, which is in no hurry. */
@@ -112,9 +118,23 @@ export class Holdings<P> {
     this.changed = true;
   }
 
+  /** Its GPU is gone: it is loaded again at once, but after the next loss only in a while, twice as long each time. */
   lost(stage: StageKey): void {
-    this.#held = this.#held.filter((held) => !isSameStage(held.stage, stage));
+    const held = this.#find(stage);
+    const { nowMs } = this.#post;
+    const name = `${stage.first} ${stage.last} ${stage.model}`;
+    const before = this.#losses.get(name);
+    const count = before !== undefined && nowMs - before.atMs < LOSSES_MS ? before.count + 1 : 1;
+    this.#losses.set(name, { count, atMs: nowMs });
+    for (const [other, { atMs }] of this.#losses) if (nowMs - atMs >= LOSSES_MS) this.#losses.delete(other);
     this.changed = true;
+    if (held === undefined || count === 1) {
+      this.#held = this.#held.filter((other) => other !== held);
+      return;
+    }
+    held.phase = 'failed';
+    held.usedMs = nowMs;
+    held.restMs = Math.min(LOST_REST_MOST_MS, NO_ROOM_MS * 2 ** (count - 2));
   }
 
   /** Loads what is named and lacks, abandons what nobody waits for any more, drops what was long unused. */

@@ -201,6 +201,10 @@ export type Effect<P> =
       readonly extra?: P;
     }
   | { readonly kind: 'prefill'; readonly session: SessionId; readonly done: number; readonly total: number }
-  /** All of it is on the disk. */
-  | { readonly kind: 'answered'; readonly session: SessionId; readonly finish: 'stop-token' | 'length' | 'stopped' }
+  /** All of it is on the disk. `failed`: its stages gave it up again and again. */
+  | {
+      readonly kind: 'answered';
+      readonly session: SessionId;
+      readonly finish: 'stop-token' | 'length' | 'stopped' | 'failed';
+    }
   | { readonly kind: 'status'; readonly session: SessionId; readonly status: Status };

@@ -42,6 +42,11 @@ export class Placing {
     });
   }
 
+  /** Token ids of the model are below it. Undefined: not known here. */
+  vocabulary(model: ModelKey): number | undefined {
+    return this.#models.vocabulary?.(model);
+  }
+
   /** Devices that could take layers of the model. */
   candidates(model: ModelKey, nowMs: number, may: (device: DeviceId) => boolean): Candidate[] {
     const view = this.#view;

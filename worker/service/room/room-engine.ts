@@ -123,7 +123,8 @@ export class RoomEngine {
         return;
       case 'answered':
         this.#running.delete(event.session);
-        running.resolve(runOf(running, running.finish ?? finishOf(event.finish)));
+        if (event.finish === 'failed') running.reject(givenUp());
+        else running.resolve(runOf(running, running.finish ?? finishOf(event.finish)));
         return;
       case 'status':
         request.onRoom?.(this.#line(event.status));
@@ -174,6 +175,13 @@ export class RoomEngine {
     running.finish = finish;
     this.#feed({ kind: 'stop', session });
   }
+}
+
+function givenUp(): PersonError {
+  return new PersonError(
+    'The devices that hold this model gave this answer up each time it was begun. Ask again, or load the model anew.',
+    { problem: 'room-gave-up' },
+  );
 }
 
 function sampledOf(token: number, extra: Rows | undefined): SampledToken {

@@ -66,6 +66,14 @@ export class RoomModels implements ModelSizes {
     return ROOM_SLOTS;
   }
 
+  vocabulary(model: ModelKey): number | undefined {
+    return this.#known.get(model)?.spec.vocabulary;
+  }
+
+  contextTokens(model: ModelKey): number | undefined {
+    return this.#known.get(model)?.contextTokens;
+  }
+
   /** Everything that a stage of these layers allocates; undefined for a model that is not known here. */
   plan(
     model: ModelKey,
