@@ -67,8 +67,8 @@ export interface RefusedMessage {
   readonly session: SessionId;
   readonly attempt: number;
   readonly stage: number;
-  /** `stale`: `known` is a higher attempt; `foreign`: another device's session; `busy`: no slot is free. */
-  readonly reason: 'stale' | 'foreign' | 'no-stage' | 'busy';
+  /** `stale`: `known` is a higher attempt; `busy`: no slot is free. */
+  readonly reason: 'stale' | 'no-stage' | 'busy';
   readonly known: number;
 }
 

@@ -63,12 +63,7 @@ export class RoomNode<P> {
     this.records = new Records(device, options.isMember);
     this.gossip = new Gossip(post, this.links, this.records, this.book, options.incarnation);
     this.view = new View(device, this.links, this.records, this.book);
-    this.stages = new StageHost(
-      post,
-      payloads,
-      ({ model }) => models.slots(model),
-      (stage) => this.holdings.isReady(stage),
-    );
+    this.stages = new StageHost(post, payloads, models, (stage) => this.holdings.isReady(stage));
     this.holdings = new Holdings(
       post,
       this.book,

@@ -31,15 +31,19 @@ beforeEach(() => {
   frames = [];
 });
 
-function prepared(attempt: number): Slot<number[]> {
-  const slot = new Slot(3, stage, 's', 'driver', post, payloads);
-  prepare(slot, attempt);
+const MIDDLE = ['before', 'here', 'after'];
+const CONTEXT_TOKENS = 2000;
+
+function prepared(attempt: number, devices = MIDDLE): Slot<number[]> {
+  const slot = new Slot(3, stage, 's', 'driver', post, payloads, CONTEXT_TOKENS);
+  prepare(slot, attempt, devices);
   return slot;
 }
 
-function prepare(slot: Slot<number[]>, attempt: number): void {
-  const placement = { id: { model: 'm', epoch: 256, proposer: 'a' }, stages: [], spares: [] };
-  slot.prepare({ type: 'prepare', session: 's', attempt, placement, stage: 1 });
+function prepare(slot: Slot<number[]>, attempt: number, devices = MIDDLE): void {
+  const stages = devices.map((device, i) => ({ device, first: i * 4, last: i * 4 + 4 }));
+  const placement = { id: { model: 'm', epoch: 256, proposer: 'a' }, stages, spares: [] };
+  slot.prepare({ type: 'prepare', session: 's', attempt, placement, stage: devices.indexOf('here') });
 }
 
 function start(parts: Partial<StartMessage> = {}): StartMessage {
@@ -149,7 +153,7 @@ test('a new attempt sends again what the next stage lacks, and computes only wha
   slot.start(start());
   slot.frame('before', rowsFrame(0, 20));
   compute(slot, runs()[0] as RunEffect<number[]>);
-  prepare(slot, 2);
+  prepare(slot, 2, ['before', 'here', 'new']);
   expect(sent.at(-1)).toMatchObject({ type: 'prepared', attempt: 2, at: 1, have: 20, retained: 0 });
   frames = [];
   slot.start(start({ attempt: 2, begin: 19, next: { device: 'new', slot: 7, begin: 5 } }));
@@ -186,7 +190,7 @@ test('what was computed for an older attempt changes nothing', () => {
 
 test('a prompt has at most four chunks on their way, a token none that the driver has not nearly stored', () => {
   const known = 10 * CHUNK_ROWS;
-  const slot = prepared(1);
+  const slot = prepared(1, ['here', 'after']);
   const tokens = Array.from({ length: known }, (_, i) => i);
   const fence = { epoch: 256, session: 's', attempt: 1, slot: 3 };
   slot.start(start({ known, previous: null, next: { device: 'after', slot: 2, begin: 0 } }));
@@ -208,4 +212,49 @@ test('a prompt has at most four chunks on their way, a token none that the drive
   expect(runs().length - 10).toBe(AHEAD_TOKENS);
   slot.frame('driver', { kind: 'acknowledgement', ...fence, first: known + 30 });
   expect(runs().length - 10).toBe(AHEAD_TOKENS + 30);
+});
+
+test('of frames before the start those of strangers are not kept, and of tokens no more than a conversation has', () => {
+  const slot = prepared(1, ['here', 'after']);
+  const fence = { epoch: 256, session: 's', attempt: 1, slot: 3 };
+  const tokens = new Array<number>(1000).fill(1);
+  for (let i = 0; i < 10; i++) slot.frame('stranger', { kind: 'tokens', ...fence, first: i * 1000, tokens });
+  slot.frame('stranger', rowsFrame(0, 4));
+  slot.frame('stranger', { kind: 'acknowledgement', ...fence, first: 9 });
+  expect(slot.dropped).toBe(12);
+  expect(slot.phase).toBe('prepared');
+  for (let i = 0; i < 3; i++) slot.frame('driver', { kind: 'tokens', ...fence, first: i * 1000, tokens });
+  expect(slot.phase).toBe('idle');
+  expect(sent.at(-1)?.type).toBe('broken');
+});
+
+test('nor does a stage take more tokens or rows than a conversation has while it runs', () => {
+  const fence = { epoch: 256, session: 's', attempt: 1, slot: 3 };
+  const tokens = new Array<number>(CONTEXT_TOKENS + 1).fill(1);
+  const first = prepared(1, ['here', 'after']);
+  first.start(start({ previous: null, stage: 0 }));
+  first.frame('driver', { kind: 'tokens', ...fence, first: 0, tokens });
+  expect(first.phase).toBe('idle');
+  const middle = prepared(1);
+  middle.start(start());
+  middle.frame('driver', { kind: 'tokens', ...fence, first: 0, tokens: [1] });
+  expect(middle.dropped).toBe(1);
+  middle.frame('before', rowsFrame(0, CONTEXT_TOKENS + 1));
+  expect(middle.phase).toBe('idle');
+});
+
+test('a start that makes of a stage what its layers are not is refused', () => {
+  const wrong: Partial<StartMessage>[] = [
+    { previous: null },
+    { next: null, first: { device: 'before', slot: 0 } },
+    { previous: { device: 'stranger', slot: 0 } },
+    { first: { device: 'before', slot: 0 } },
+    { known: CONTEXT_TOKENS + 1 },
+  ];
+  for (const parts of wrong) {
+    const slot = prepared(1);
+    slot.start(start(parts));
+    expect(slot.phase).toBe('idle');
+    expect(sent.at(-1)).toMatchObject({ type: 'refused', attempt: 1, reason: 'no-stage' });
+  }
 });

@@ -14,8 +14,18 @@ import {
 import type { Post } from './post.ts';
 import { Retention } from './retention.ts';
 
-/** Frames that may come before the start does: what the stage before may have on its way, and one of tokens more. */
+/** Frames that may come before the start does, tokens apart: what the stage before may have on its way, and one more. */
 const EARLY_FRAMES = CHUNKS_AHEAD + 2;
+
+/** Who is who in the attempt's placement; undefined: there is none. */
+interface Neighbours {
+  readonly first: DeviceId | undefined;
+  readonly previous: DeviceId | undefined;
+  readonly next: DeviceId | undefined;
+  /** Samples. */
+  readonly last: DeviceId | undefined;
+}
+const NOBODY: Neighbours = { first: undefined, previous: undefined, next: undefined, last: undefined };
 
 /**
  * One session in one stage: what it holds of keys and values, and the attempt that runs. Of whatever arrives it takes
@@ -48,8 +58,11 @@ export class Slot<P> {
   /** The last stage has told the engine what to sample with; others need not. */
   #begun = false;
   readonly #early: { readonly from: DeviceId; readonly frame: Frame<P> }[] = [];
-  /** Who samples: the last stage of the attempt's placement. */
-  #sampling: DeviceId | undefined;
+  /** Of those the ids, and the frames that are not of tokens. */
+  #earlyIds = 0;
+  #earlyOthers = 0;
+  #neighbours = NOBODY;
+  readonly #contextTokens: number;
   /** Tokens of positions from `#tokensFrom` on: of the first stage those to compute, of the last those said. */
   #tokens: number[] = [];
   #tokensFrom = -1;
@@ -73,6 +86,7 @@ export class Slot<P> {
     driver: DeviceId,
     post: Post<P>,
     payloads: Payloads<P>,
+    contextTokens = Number.POSITIVE_INFINITY,
   ) {
     this.index = index;
     this.stage = stage;
@@ -81,6 +95,7 @@ export class Slot<P> {
     this.#post = post;
     this.#payloads = payloads;
     this.#retention = new Retention(payloads);
+    this.#contextTokens = contextTokens;
     this.usedMs = post.nowMs;
   }
 
@@ -102,7 +117,13 @@ export class Slot<P> {
     this.halt();
     this.attempt = attempt;
     this.epoch = placement.id.epoch;
-    this.#sampling = placement.stages.at(-1)?.device;
+    const { stages } = placement;
+    this.#neighbours = {
+      first: stages[0]?.device,
+      previous: stages[stage - 1]?.device,
+      next: stages[stage + 1]?.device,
+      last: stages.at(-1)?.device,
+    };
     this.phase = 'prepared';
     this.#touch();
     this.#post.send(this.driver, {
@@ -122,6 +143,19 @@ export class Slot<P> {
       this.dropped++;
       return;
     }
+    if (!this.#isOfPlacement(start) || start.known > this.#contextTokens) {
+      const { session, attempt } = this;
+      this.halt();
+      this.#post.send(this.driver, {
+        type: 'refused',
+        session,
+        attempt,
+        stage: start.stage,
+        reason: 'no-stage',
+        known: 0,
+      });
+      return;
+    }
     this.phase = 'running';
     this.#start = start;
     this.#at = start.attempt;
@@ -138,7 +172,7 @@ export class Slot<P> {
       this.break();
       return;
     }
-    const early = this.#early.splice(0);
+    const early = this.#forgetEarly();
     for (const { from, frame } of early) this.frame(from, frame);
     this.#pump();
   }
@@ -149,7 +183,7 @@ export class Slot<P> {
     this.phase = 'idle';
     this.#start = undefined;
     this.#begun = false;
-    this.#early.length = 0;
+    this.#forgetEarly();
     this.#inbox.length = 0;
     this.#tokens = [];
     this.#tokensFrom = -1;
@@ -170,13 +204,12 @@ export class Slot<P> {
       this.dropped++;
       return;
     }
-    if (this.phase === 'prepared') {
-      if (this.#early.length < EARLY_FRAMES + this.#earlyTokens()) this.#early.push({ from, frame });
-      else this.break();
-      return;
-    }
     if (!this.#mayCome(from, frame.kind)) {
       this.dropped++;
+      return;
+    }
+    if (this.phase === 'prepared') {
+      this.#keepEarly(from, frame);
       return;
     }
     this.#touch();
@@ -198,16 +231,33 @@ export class Slot<P> {
   }
 
   #mayCome(from: DeviceId, kind: Frame<P>['kind']): boolean {
-    if (kind === 'rows') return from === this.#start?.previous?.device;
-    if (kind === 'progress') return from === this.#start?.next?.device;
-    return from === this.driver || (kind === 'tokens' && from === this.#sampling);
+    const { previous, next, last } = this.#neighbours;
+    if (kind === 'rows') return from === previous;
+    if (kind === 'progress') return from === next;
+    if (kind === 'acknowledgement') return from === this.driver;
+    // stages between the first and the last need none
+    return (previous === undefined || next === undefined) && (from === this.driver || from === last);
   }
 
-  /** Frames of tokens before the start are as many as the conversation is long. */
-  #earlyTokens(): number {
-    let count = 0;
-    for (const { frame } of this.#early) if (frame.kind === 'tokens') count++;
-    return count;
+  /** Whether rows come from where the placement says, and go there: else this stage would be asked for what it is not. */
+  #isOfPlacement({ previous, next, first }: StartMessage): boolean {
+    const neighbours = this.#neighbours;
+    if (previous?.device !== neighbours.previous || next?.device !== neighbours.next) return false;
+    return first?.device === (next === null ? neighbours.first : undefined);
+  }
+
+  /** Of tokens as many may come before the start as a conversation has. */
+  #keepEarly(from: DeviceId, frame: Frame<P>): void {
+    if (frame.kind === 'tokens') this.#earlyIds += Math.max(1, frame.tokens.length);
+    else this.#earlyOthers++;
+    if (this.#earlyOthers > EARLY_FRAMES || this.#earlyIds > this.#contextTokens) this.break();
+    else this.#early.push({ from, frame });
+  }
+
+  #forgetEarly() {
+    this.#earlyIds = 0;
+    this.#earlyOthers = 0;
+    return this.#early.splice(0);
   }
 
   #takeRows(frame: RowsFrame<P>): void {
@@ -217,7 +267,8 @@ export class Slot<P> {
       return;
     }
     this.#expected += frame.rows;
-    this.#inbox.push(frame);
+    if (this.#expected > this.#contextTokens) this.break();
+    else this.#inbox.push(frame);
   }
 
   #takeTokens({ first, tokens }: TokensFrame<P>): void {
@@ -228,7 +279,8 @@ export class Slot<P> {
       if (first > next) this.break();
       return;
     }
-    for (const token of tokens) this.#tokens.push(token);
+    if (next + tokens.length > this.#contextTokens) this.break();
+    else for (const token of tokens) this.#tokens.push(token);
   }
 
   // ---------- computing ----------

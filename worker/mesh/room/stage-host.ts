@@ -1,6 +1,6 @@
 import type { DeviceId, SessionId } from '../types.ts';
 import { IDLE_MS } from './constants.ts';
-import type { ComputedInput, Payloads } from './io.ts';
+import type { ComputedInput, ModelSizes, Payloads } from './io.ts';
 import type { Frame, PrepareMessage, RefusedMessage, StageKey, StartMessage } from './messages.ts';
 import { isSameStage } from './placement-order.ts';
 import type { Post } from './post.ts';
@@ -12,39 +12,32 @@ export class StageHost<P> {
   dropped = 0;
   readonly #post: Post<P>;
   readonly #payloads: Payloads<P>;
-  readonly #slotsOf: (stage: StageKey) => number;
+  readonly #models: ModelSizes;
   readonly #isReady: (stage: StageKey) => boolean;
   /** Sessions that lost their slot to others, and what ran in the stage then. */
-  readonly #crowdedOut = new Map<SessionId, { readonly stage: StageKey; readonly by: readonly Running<P>[] }>();
+  readonly #crowdedOut = new Map<string, { readonly stage: StageKey; readonly by: readonly Running<P>[] }>();
   /** By index; an index is unique among all stages of the device. */
   readonly #slots: (Slot<P> | undefined)[] = [];
 
-  constructor(
-    post: Post<P>,
-    payloads: Payloads<P>,
-    slotsOf: (stage: StageKey) => number,
-    isReady: (stage: StageKey) => boolean,
-  ) {
+  constructor(post: Post<P>, payloads: Payloads<P>, models: ModelSizes, isReady: (stage: StageKey) => boolean) {
     this.#post = post;
     this.#payloads = payloads;
-    this.#slotsOf = slotsOf;
+    this.#models = models;
     this.#isReady = isReady;
   }
 
   prepare(from: DeviceId, message: PrepareMessage): void {
     const assignment = message.placement.stages[message.stage];
     const stage = assignment?.device === this.#post.device && { ...assignment, model: message.placement.id.model };
-    if (!stage || !this.#isReady(stage)) {
+    const layers = stage && this.#models.layers(stage.model);
+    const isWhole = layers === undefined || message.placement.stages.at(-1)?.last === layers;
+    if (!stage || !isWhole || !this.#isReady(stage)) {
       this.#refuse(from, message, 'no-stage');
       return;
     }
-    // all slots of a session are in one attempt
+    // all slots of a session are in one attempt; of two drivers that name theirs alike neither is in the other's way
     for (const slot of this.#slots) {
-      if (slot?.session !== message.session) continue;
-      if (slot.driver !== from) {
-        this.#refuse(from, message, 'foreign');
-        return;
-      }
+      if (slot?.session !== message.session || slot.driver !== from) continue;
       const isHere = isSameStage(slot.stage, stage);
       if (isHere ? message.attempt <= slot.attempt : message.attempt < slot.attempt) {
         this.#refuse(from, message, 'stale', slot.attempt);
@@ -52,12 +45,12 @@ export class StageHost<P> {
       }
       if (!isHere && slot.attempt < message.attempt) slot.halt();
     }
-    if (this.#isCrowdedOut(message.session, stage)) {
+    if (this.#isCrowdedOut(nameOf(from, message.session), stage)) {
       this.#refuse(from, message, 'busy');
       return;
     }
     const { model, first, last } = stage;
-    const slot = this.#find(message.session, stage) ?? this.#open(message.session, { model, first, last }, from);
+    const slot = this.#find(from, message.session, stage) ?? this.#open(message.session, { model, first, last }, from);
     if (slot === undefined) this.#refuse(from, message, 'busy');
     else slot.prepare(message);
   }
@@ -77,7 +70,7 @@ export class StageHost<P> {
   }
 
   forget(from: DeviceId, session: SessionId): void {
-    this.#crowdedOut.delete(session);
+    this.#crowdedOut.delete(nameOf(from, session));
     for (const slot of this.#slots) if (slot?.session === session && slot.driver === from) this.#free(slot);
   }
 
@@ -120,11 +113,11 @@ export class StageHost<P> {
       if (other === undefined || !isSameStage(other.stage, slot.stage) || this.mayTake(other)) continue;
       by.push({ slot: other, attempt: other.attempt });
     }
-    if (by.length > 0) this.#crowdedOut.set(session, { stage: slot.stage, by });
+    if (by.length > 0) this.#crowdedOut.set(nameOf(slot.driver, session), { stage: slot.stage, by });
   }
 
   /** True while all run on for which the session lost its slot: it would lose it again. */
-  #isCrowdedOut(session: SessionId, stage: StageKey): boolean {
+  #isCrowdedOut(session: string, stage: StageKey): boolean {
     const crowd = this.#crowdedOut.get(session);
     if (crowd === undefined || !isSameStage(crowd.stage, stage)) return false;
     const isOn = ({ slot, attempt }: Running<P>) =>
@@ -158,8 +151,10 @@ export class StageHost<P> {
     return this.#slots.reduce((sum, slot) => sum + (slot?.dropped ?? 0), this.dropped);
   }
 
-  #find(session: SessionId, stage: StageKey): Slot<P> | undefined {
-    return this.#slots.find((slot) => slot?.session === session && isSameStage(slot.stage, stage));
+  #find(driver: DeviceId, session: SessionId, stage: StageKey): Slot<P> | undefined {
+    return this.#slots.find(
+      (slot) => slot?.session === session && slot.driver === driver && isSameStage(slot.stage, stage),
+    );
   }
 
   #open(session: SessionId, stage: StageKey, driver: DeviceId): Slot<P> | undefined {
@@ -170,13 +165,14 @@ export class StageHost<P> {
       count++;
       if (this.mayTake(slot) && (oldest === undefined || slot.usedMs < oldest.usedMs)) oldest = slot;
     }
-    if (count >= this.#slotsOf(stage)) {
+    if (count >= this.#models.slots(stage.model)) {
       if (oldest === undefined) return undefined;
       this.#free(oldest);
     }
     let index = this.#slots.indexOf(undefined);
     if (index < 0) index = this.#slots.length;
-    const slot = new Slot(index, stage, session, driver, this.#post, this.#payloads);
+    const contextTokens = this.#models.contextTokens?.(stage.model);
+    const slot = new Slot(index, stage, session, driver, this.#post, this.#payloads, contextTokens);
     this.#slots[index] = slot;
     return slot;
   }
@@ -196,4 +192,8 @@ export class StageHost<P> {
 interface Running<P> {
   readonly slot: Slot<P>;
   readonly attempt: number;
+}
+
+function nameOf(driver: DeviceId, session: SessionId): string {
+  return `${driver} ${session}`;
 }

@@ -123,7 +123,7 @@ const ROOM_SCHEMAS = [
     session,
     attempt: u32,
     stage: whole(MAX_STAGES),
-    reason: v.picklist(['stale', 'foreign', 'no-stage', 'busy']),
+    reason: v.picklist(['stale', 'no-stage', 'busy']),
     known: u32,
   }),
   v.strictObject({
