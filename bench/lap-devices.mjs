@@ -52,18 +52,28 @@ export async function openBrowsers({ chromium, origin, network, count, log }) {
     /** A room with one device in each browser. @returns {Promise<LapDevice[]>} */
     async room() {
       const devices = [];
+      /** @type {(error: Error) => void} */
+      let fail = () => {};
+      /** A worker that did not start would answer nothing. @type {Promise<never>} */
+      const failed = new Promise((_, reject) => {
+        fail = reject;
+      });
       for (const [i, browser] of browsers.entries()) {
         // without a permission for the microphone candidates have names instead of addresses
         const context = await browser.newContext({ permissions: ['microphone'] });
         const page = await context.newPage();
-        page.on('pageerror', (error) => log(`device ${i}: ${error.message}`));
+        page.on('pageerror', (error) => {
+          log(`device ${i}: ${error.message}`);
+          fail(error);
+        });
         await page.exposeFunction('lapOwn', (/** @type {number} */ port) => network.own(port, `browser ${i}`));
         await page.exposeFunction('lapWayTo', (/** @type {number} */ port) => network.wayTo(port));
         await page.goto(`${origin}/lap.html`);
         await page.waitForFunction('globalThis.lap');
         devices.push(new LapDevice(page, `device ${i}`));
       }
-      await formRoom(devices);
+      await Promise.race([formRoom(devices), failed]);
+      failed.catch(() => {}); // from now on what fails is seen in what is measured
       return devices;
     },
     async close() {
