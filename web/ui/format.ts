@@ -1,4 +1,7 @@
 /** Figures as people read them: decimal units, a space before the unit, tabular digits. English only, so far. */
+import { bytesInWords } from '../../worker/bytes-in-words.ts';
+
+export { bytesInWords as bytes } from '../../worker/bytes-in-words.ts';
 
 const KB = 1e3;
 const MB = 1e6;
@@ -11,15 +14,6 @@ export function count(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
-/** Bytes in the unit that suits them: `2.50 GB`, `98 MB`, `12 KB`. */
-export function bytes(value: number): string {
-  if (value >= 9.995 * GB) return `${(value / GB).toFixed(1)} GB`;
-  if (value >= 0.9995 * GB) return `${(value / GB).toFixed(2)} GB`;
-  if (value >= 9.95 * MB) return `${Math.round(value / MB)} MB`;
-  if (value >= 0.95 * MB) return `${(value / MB).toFixed(1)} MB`;
-  return `${Math.round(value / KB)} KB`;
-}
-
 /** Memory and free space, where one decimal is enough: `4.2 GB`, `300 MB`. */
 export function roughBytes(value: number): string {
   if (value >= 19.5 * GB) return `${Math.round(value / GB)} GB`;
@@ -29,7 +23,7 @@ export function roughBytes(value: number): string {
 
 /** Two amounts in one unit, that of the whole: `1.24 of 2.50 GB`. */
 export function bytesOf(done: number, total: number): string {
-  const whole = bytes(total);
+  const whole = bytesInWords(total);
   const unit = whole.slice(-2);
   const digits = (whole.split('.')[1] ?? '').replace(/\D/g, '').length;
   const scale = unit === 'GB' ? GB : unit === 'MB' ? MB : KB;

@@ -109,6 +109,6 @@ export const settingsWords = {
     ],
     ['The access token, if you set one', `To ${host} alone`],
     ['Addresses that you enter', 'To the server at that address'],
-    ['Which models its folder has', 'Asked of the server of this page, at each start'],
+    ['Which models the server of this page has', 'Asked of that server alone, at each start'],
   ],
 };

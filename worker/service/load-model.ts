@@ -1,4 +1,5 @@
 import type { LoadEvent } from '../api.ts';
+import { bytesInWords } from '../bytes-in-words.ts';
 import { MemoryError } from '../errors.ts';
 import { bucketFor, MAX_CHUNK_ROWS } from '../generation/chunks.ts';
 import type { Pace } from '../generation/pace.ts';
@@ -121,10 +122,9 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedParts>
 }
 
 function tooLarge(neededBytes: number, budgetBytes: number, othersBytes: number): MemoryError {
-  const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(2)} GB`;
-  const others = othersBytes > 0 ? `, of which other windows hold ${gigabytes(othersBytes)}` : '';
+  const others = othersBytes > 0 ? `, of which other windows hold ${bytesInWords(othersBytes)}` : '';
   return new MemoryError(
-    `This model needs ${gigabytes(neededBytes)}. Models may take ${gigabytes(budgetBytes)} on this device${others}. Choose a smaller one, or change the budget in Settings.`,
+    `This model needs ${bytesInWords(neededBytes)}. Models may take ${bytesInWords(budgetBytes)} on this device${others}. Choose a smaller one, or change the budget in Settings.`,
     { neededBytes, allowedBytes: budgetBytes - othersBytes },
   );
 }

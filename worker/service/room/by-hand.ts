@@ -1,4 +1,5 @@
 import type { LayersByHand } from '../../api.ts';
+import { bytesInWords } from '../../bytes-in-words.ts';
 import { MemoryError, PersonError } from '../../errors.ts';
 import type { DeviceId, DeviceProfile, StageAssignment } from '../../mesh/types.ts';
 
@@ -55,9 +56,8 @@ function check({ device, first, last }: StageAssignment, { candidates, bytes, na
   if (needed <= freeBytes || candidate.holds(first, last)) return;
   let most = last - first;
   while (most > 0 && bytes(first, first + most, profile) > freeBytes) most--;
-  const gigabytes = (count: number) => `${(Math.max(0, count) / 1e9).toFixed(2)} GB`;
   throw new MemoryError(
-    `${nameOf(device)} has ${gigabytes(freeBytes)} free, and layers ${first + 1}–${last} need ${gigabytes(needed)}. ` +
+    `${nameOf(device)} has ${bytesInWords(freeBytes)} free, and layers ${first + 1}–${last} need ${bytesInWords(needed)}. ` +
       (most > 0 ? `Give it ${most} at most.` : 'Give its layers to another device.'),
     { device, most, neededBytes: needed, allowedBytes: freeBytes },
   );

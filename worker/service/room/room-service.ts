@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { LayersByHand, ModelSource, RoomApi, RoomView, Settings } from '../../api.ts';
+import { bytesInWords } from '../../bytes-in-words.ts';
 import { InternalError, MemoryError, PersonError } from '../../errors.ts';
 import type { ChatModel } from '../../generation/chat.ts';
 import {
@@ -512,11 +513,10 @@ function nameOfModel(model: ModelKey): string {
 }
 
 function tooLarge(missingBytes: number): MemoryError {
-  const gigabytes = (missingBytes / 1e9).toFixed(2);
   return new MemoryError(
     missingBytes === 0
       ? 'The devices that have room for this model do not reach one another. Bring them into the same network.'
-      : `The room's devices lack ${gigabytes} GB for this model. Invite another device, or choose a smaller model.`,
+      : `The room's devices lack ${bytesInWords(missingBytes)} for this model. Invite another device, or choose a smaller model.`,
     { neededBytes: missingBytes, allowedBytes: 0 },
   );
 }

@@ -1,3 +1,4 @@
+import { bytesInWords } from '../../bytes-in-words.ts';
 import { MemoryError } from '../../errors.ts';
 import type { StageOutput } from '../../generation/stage-executor.ts';
 import type { Gpu } from '../../gpu/device.ts';
@@ -188,9 +189,8 @@ export class RoomStages {
     const budgetBytes = this.#options.budgetBytes();
     const claimed = await claims.claim((others) => {
       if (needed <= budgetBytes - others) return needed;
-      const gigabytes = (bytes: number) => `${(Math.max(0, bytes) / 1e9).toFixed(2)} GB`;
       throw new MemoryError(
-        `The layers that the room gave this device need ${gigabytes(needed)}; ${gigabytes(budgetBytes - others)} are left beside other windows.`,
+        `The layers that the room gave this device need ${bytesInWords(needed)}; ${bytesInWords(budgetBytes - others)} are left beside other windows.`,
         { neededBytes: needed, allowedBytes: budgetBytes - others },
       );
     });
