@@ -1,4 +1,4 @@
-import type { DeviceId, DeviceState, ModelKey, Placement } from '../types.ts';
+import type { DeviceId, DeviceState, ModelKey, Placement, PlacementId } from '../types.ts';
 import { DIGEST_MS, LAST_COUNTER, PLACEMENTS_KEPT } from './constants.ts';
 import { type Digest, digestsOf, speaksOf } from './digest.ts';
 import {
@@ -133,11 +133,9 @@ export class Gossip<P> {
       const highest = this.#book.highest(model);
       if (highest !== undefined) yield highest.placement;
     }
-    for (const device of this.#records.live()) {
-      for (const { placement } of this.#records.of(device)?.driving ?? []) {
-        const known = this.#book.get(placement);
-        if (known !== undefined) yield known.placement;
-      }
+    for (const id of this.#driven()) {
+      const known = this.#book.get(id);
+      if (known !== undefined) yield known.placement;
     }
   }
 
@@ -169,9 +167,11 @@ export class Gossip<P> {
   /** Placements that everybody shall know: the highest of each model, and those that are driven. */
   #commonPlacements(): Placement[] {
     const common: Placement[] = [];
+    const driven = [...this.#driven()];
+    const isDriven = (id: PlacementId) => driven.some((other) => isSamePlacement(other, id));
     for (const model of this.#book.models()) {
       this.#book.of(model).forEach(({ placement }, index) => {
-        if (index < PLACEMENTS_KEPT || this.#isDriven(placement.id)) common.push(placement);
+        if (index < PLACEMENTS_KEPT || isDriven(placement.id)) common.push(placement);
       });
     }
     return common;
@@ -188,13 +188,19 @@ export class Gossip<P> {
     return models;
   }
 
-  #isDriven(id: Placement['id']): boolean {
+  /** What live devices run on or wait for; what several sessions of a device share comes mostly once. */
+  *#driven(): Iterable<PlacementId> {
     for (const device of this.#records.live()) {
+      let before: PlacementId | undefined;
       for (const { placement } of this.#records.of(device)?.driving ?? []) {
         if (isSamePlacement(placement, id)) return true;
       }
     }
     return false;
+  }
+
+  #isDriven(id: PlacementId): boolean {
+    for (const driven of this.#driven()) if (isSamePlacement(driven, id)) return true;
   }
 }
 

@@ -122,10 +122,11 @@ export class Records {
     const toldMs = known?.toldMs ?? Number.NEGATIVE_INFINITY;
     this.#kept.set(state.device, { state, isFirstHand, aside: known?.aside, toldMs, seenMs: nowMs });
     if (known === undefined || !areEqual(known.state.links, state.links)) this.#linksVersion++;
-    for (const [peer, pending] of this.#pending) {
-      // who has a link to the device hears it from there
-      if (peer === from || peer === state.device || (from !== undefined && state.links.includes(peer))) continue;
-      pending.add(state.device);
+    // who has a link to the device hears it from there
+    const others = from === undefined ? NOBODY : new Set(state.links);
+    for (const peer of this.#pending.keys()) {
+      if (peer === from || peer === state.device || others.has(peer)) continue;
+      this.#pending.get(peer)?.add(state.device);
     }
   }
 
@@ -147,8 +148,9 @@ export class Records {
 
   /** Gives each peer what it may lack. */
   flush(send: (peer: DeviceId, states: DeviceState[]) => void): void {
-    for (const [peer, pending] of this.#pending) {
-      if (pending.size === 0) continue;
+    for (const peer of this.#pending.keys()) {
+      const pending = this.#pending.get(peer);
+      if (pending === undefined || pending.size === 0) continue;
       const states: DeviceState[] = [];
       for (const device of pending) {
         const kept = this.#kept.get(device);
@@ -225,6 +227,8 @@ export class Records {
     if (this.#kept.delete(device)) this.#linksVersion++;
   }
 }
+
+const NOBODY: ReadonlySet<DeviceId> = new Set();
 
 function isSameRecord(a: DeviceState, b: DeviceState): boolean {
   return !isNewer(a, b) && !isNewer(b, a) && JSON.stringify(a) === JSON.stringify(b);
