@@ -193,14 +193,15 @@ export class Gossip<P> {
     for (const device of this.#records.live()) {
       let before: PlacementId | undefined;
       for (const { placement } of this.#records.of(device)?.driving ?? []) {
-        if (isSamePlacement(placement, id)) return true;
+        if (before === undefined || !isSamePlacement(placement, before)) yield placement;
+        before = placement;
       }
     }
-    return false;
   }
 
   #isDriven(id: PlacementId): boolean {
     for (const driven of this.#driven()) if (isSamePlacement(driven, id)) return true;
+    return false;
   }
 }
 
