@@ -4,9 +4,9 @@ import type { RoomKey, Roster } from '../types.ts';
 import type { DeviceKey } from './device-key.ts';
 import { admit, makeRoom, type NewRoom, nextKey, type Removal, remove } from './members.ts';
 import { currentKey, MAX_GENERATION, MAX_ROOM_KEYS, uniteKeys } from './room-keys.ts';
-import { MAX_MEMBERS, type Membership, membershipOf } from './roster.ts';
+import { MAX_MEMBERS, MAX_SIGNED, type Membership, membershipOf } from './roster.ts';
 import { isMakerOf } from './secrets.ts';
-import { signRoomKey, Verifier } from './signed.ts';
+import { signEntry, signRoomKey, Verifier } from './signed.ts';
 import { add, newKey, newKeys, plainEntry, plainRoster, plainTombstone, roomOf } from './test-room.ts';
 
 let a: DeviceKey;
@@ -53,6 +53,26 @@ describe('a room', () => {
     expect(membershipOf(roster).member(e.device)).toMatchObject({ rank: 4, by: c.device });
     expect(await admitted(b, e, roster)).toEqual(roster);
     expect((await new Verifier(room.names.id).takeIn(room.roster, roster)).refused).toBe(0);
+  });
+
+  it('lets one device let in and remove 64 others, which every other takes in', async () => {
+    const { id } = room.names;
+    const entries = await Promise.all(
+      (await newKeys(MAX_SIGNED)).map(({ device, publicKey }, at) =>
+        signEntry(b, id, { device, publicKey, name: 'x', rank: 9 + at, by: b.device }),
+      ),
+    );
+    const whole = add(room.roster, ...entries);
+    const verifier = new Verifier(id);
+    expect((await verifier.takeIn(room.roster, whole)).refused).toBe(0);
+    const removed = membershipOf(add(whole, ...entries.slice(4).map(({ device }) => plainTombstone(a.device, device))));
+    await expect(admitted(b, await newKey(), removed.roster)).rejects.toThrow('let in 64 others');
+    const tombstones = entries.map(({ device }) => plainTombstone(b.device, device));
+    await expect(removal(b, c, add(whole, ...tombstones))).rejects.toThrow('removed 64 others');
+    // what the removed device had removed is signed anew as far as there is room
+    const { tombstones: anew } = await removal(a, b, add(whole, ...tombstones));
+    expect(anew).toHaveLength(MAX_SIGNED);
+    expect(anew[0]?.device).toBe(b.device);
   });
 
   it('refuses a removed device, one that is not in, a full room and a false id', async () => {

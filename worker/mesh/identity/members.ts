@@ -4,7 +4,7 @@ import { compareText } from './bytes.ts';
 import { type DeviceKey, isKeyOf } from './device-key.ts';
 import { isName } from './names.ts';
 import { MAX_GENERATION } from './room-keys.ts';
-import { MAX_MEMBERS, MAX_RANK, type Membership, membershipOf, unite } from './roster.ts';
+import { MAX_MEMBERS, MAX_RANK, MAX_SIGNED, type Membership, membershipOf, unite } from './roster.ts';
 import { makeKeyText, makeRoomSecret, namesOfRoom, type RoomNames } from './secrets.ts';
 import { signEntry, signRoomKey, signTombstone } from './signed.ts';
 
@@ -58,6 +58,12 @@ export async function admit(
       { problem: 'full' },
     );
   }
+  if (signedBy(membership.roster.entries, key.device) >= MAX_SIGNED) {
+    throw new PersonError(
+      `This device has let in ${MAX_SIGNED} others, which is the most. Let another device of the room do it.`,
+      { problem: 'full' },
+    );
+  }
   const highest = Math.max(...membership.roster.entries.map(({ rank }) => rank));
   const rank = highest < MAX_RANK ? highest + 1 : own.rank + 1;
   return signEntry(key, names.id, { device, publicKey, name, rank, by: key.device });
@@ -71,7 +77,7 @@ export interface Removal {
 
 /**
  * Signs what removes a member, or this device itself when it leaves, and makes the next room key. Throws `PersonError` when
- * this device was removed.
+ * this device was removed, or has removed as many as it may.
  */
 export async function remove(
   key: DeviceKey,
@@ -82,6 +88,12 @@ export async function remove(
 ): Promise<Removal> {
   ownEntry(key, membership);
   const by = key.device;
+  let left = MAX_SIGNED - signedBy(membership.roster.tombstones, by);
+  if (left <= 0 && device !== by) {
+    throw new PersonError(`This device has removed ${MAX_SIGNED} others, which is the most. Let another one do it.`, {
+      problem: 'full',
+    });
+  }
   const keeps = membership.members
     .map((member) => member.device)
     .filter((member) => member !== device && isLetInBy(membership.roster, member, device))
@@ -91,7 +103,7 @@ export async function remove(
   // what the removed device signed may count no more: its removals go on under this device's name
   for (const removal of membership.removals) {
     const isOwnToo = membership.roster.tombstones.some((other) => other.device === removal.device && other.by === by);
-    if (removal.by !== device || removal.device === device || isOwnToo) continue;
+    if (removal.by !== device || removal.device === device || isOwnToo || --left <= 0) continue;
     tombstones.push(await signTombstone(key, names.id, { device: removal.device, by, keeps: removal.keeps }));
   }
   const after = membershipOf(unite(membership.roster, { entries: [], tombstones }));
@@ -114,6 +126,10 @@ export async function nextKey(
     without: membership.out,
     key: makeKeyText(),
   });
+}
+
+function signedBy(all: readonly (RosterEntry | Tombstone)[], by: DeviceId): number {
+  return all.filter((signed) => signed.by === by && signed.device !== by).length;
 }
 
 function isLetInBy(roster: Roster, device: DeviceId, by: DeviceId): boolean {

@@ -1,7 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Roster, RosterEntry, Tombstone } from '../types.ts';
-import { chainOf, MAX_MEMBERS, membershipOf, rosterDigest, unite } from './roster.ts';
+import {
+  chainOf,
+  MAX_MEMBERS,
+  MAX_SIGNED,
+  MAX_TOMBSTONES,
+  membershipOf,
+  RESERVED_TOMBSTONES,
+  RosterRoom,
+  rosterDigest,
+  unite,
+} from './roster.ts';
 import { add, plainEntry, plainRoster, plainTombstone } from './test-room.ts';
 
 const devices = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
@@ -86,7 +96,79 @@ describe('a member', () => {
   });
 });
 
+/** The rule of docs/protocol.md word for word: the order is found anew for each signer. */
+function membersByTheRule(of: Roster): string[] {
+  const holding: Tombstone[] = [];
+  const isRemoved = (one: string) => holding.some((tombstone) => tombstone.device === one);
+  const order = () => {
+    const found = new Map<string, number>();
+    const isKept = (one: RosterEntry) =>
+      !isRemoved(one.by) ||
+      holding.some((tombstone) => tombstone.device === one.by && tombstone.keeps.includes(one.device));
+    for (;;) {
+      const reached = of.entries
+        .filter((one) => one.device !== one.by && found.has(one.by) && !found.has(one.device) && isKept(one))
+        .map((one) => ({ device: one.device, rank: Math.max(one.rank, (found.get(one.by) ?? 0) + 1) }));
+      if (found.size === 0) reached.push({ device: of.maker, rank: 0 });
+      const [next] = reached.sort((a, b) => a.rank - b.rank || (a.device < b.device ? -1 : 1));
+      if (!next) return [...found.keys()];
+      found.set(next.device, next.rank);
+    }
+  };
+  const dealt = new Set<string>();
+  for (;;) {
+    const next = order().find(
+      (one) => !isRemoved(one) && !dealt.has(one) && of.tombstones.some(({ by }) => by === one),
+    );
+    if (next === undefined) return order().filter((one) => !isRemoved(one));
+    dealt.add(next);
+    holding.push(...of.tombstones.filter(({ by }) => by === next));
+  }
+}
+
+describe('what a signer may add', () => {
+  const first = Array.from({ length: 10 }, (_, at) => plainEntry(`m${at}`, at + 1, 'a'));
+
+  it('is 64 entries and 64 tombstones, whether they come at once or one by one', () => {
+    const [whole, mine] = [plainRoster(...first), (at: number) => plainEntry(`x${at}`, 20, 'm9')];
+    const room = new RosterRoom(whole);
+    const fits = Array.from({ length: 2 * MAX_SIGNED }, (_, at) => mine(at)).filter((one) => room.takeEntry(one));
+    expect(fits).toHaveLength(MAX_SIGNED);
+    const then = new RosterRoom(add(whole, ...fits));
+    expect(then.takeEntry(mine(MAX_SIGNED))).toBe(false);
+    expect(then.takeEntry({ ...mine(0), rank: 21 })).toBe(true);
+    expect(then.takeEntry(plainEntry('y', 30, 'm8'))).toBe(true);
+    const signed = Array.from({ length: 2 * MAX_SIGNED }, (_, at) => plainTombstone('m9', `x${at}`));
+    expect(signed.filter((one) => room.takeTombstone(one))).toHaveLength(MAX_SIGNED);
+    expect(room.takeTombstone(plainTombstone('m9', 'm9'))).toBe(true);
+  });
+
+  it('leaves room for those who came earlier to remove it, however many it let in to sign', () => {
+    const puppets = Array.from({ length: MAX_SIGNED }, (_, at) => plainEntry(`x${at}`, 20, 'm9'));
+    const room = new RosterRoom(plainRoster(...first, ...puppets));
+    let filled = 0;
+    for (const { device: by } of [...puppets, ...first.slice(9)])
+      for (let at = 0; at < MAX_SIGNED; at++) if (room.takeTombstone(plainTombstone(by, `x${at}`))) filled++;
+    expect(filled).toBe(MAX_TOMBSTONES - 10 * RESERVED_TOMBSTONES);
+    for (const by of ['a', ...first.slice(0, 9).map((one) => one.device)]) {
+      expect(room.takeTombstone(plainTombstone(by, 'm9'))).toBe(true);
+      for (let at = 1; at < RESERVED_TOMBSTONES; at++)
+        expect(room.takeTombstone(plainTombstone(by, `x${at}`))).toBe(true);
+    }
+    expect(room.takeTombstone(plainTombstone('m0', 'x60'))).toBe(false);
+  });
+});
+
 describe('removal', () => {
+  it('leaves those whom the rule leaves, in their order', () => {
+    fc.assert(
+      fc.property(roster, (any) => {
+        expect(membersOf(any)).toEqual(membersByTheRule(any));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   const three = plainRoster(plainEntry('b', 1, 'a'), plainEntry('c', 2, 'a'), plainEntry('d', 3, 'b'));
 
   it('takes a device out and leaves those whom the tombstone keeps', () => {

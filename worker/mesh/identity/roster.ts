@@ -6,6 +6,10 @@ export const MAX_MEMBERS = 64;
 /** Of all times; what comes above is not taken in. */
 export const MAX_ENTRIES = 512;
 export const MAX_TOMBSTONES = 1024;
+/** By one signer, of each. */
+export const MAX_SIGNED = 64;
+/** For so many tombstones by each of the first 64 devices there is room, whatever those sign that came after it. */
+export const RESERVED_TOMBSTONES = 8;
 export const MAX_RANK = 1_000_000;
 
 /**
@@ -69,15 +73,17 @@ export interface Membership {
   readonly out: readonly DeviceId[];
   /** Removals that hold. */
   readonly removals: readonly Tombstone[];
+  /** Of each device to which entries chain from the maker's, also a removed one, the one that counts. */
+  readonly chained: ReadonlyMap<DeviceId, RosterEntry>;
   standing(device: DeviceId): Standing;
   member(device: DeviceId): RosterEntry | undefined;
 }
 
 /** Who is a member, by the rules of docs/protocol.md. */
 export function membershipOf(roster: Roster): Membership {
-  const removals = removalsThatHold(roster);
+  const { chained, removals } = judge(roster);
   const removed = new Set(removals.map(({ device }) => device));
-  const inside = [...chained(roster, removals).values()].filter(({ device }) => !removed.has(device));
+  const inside = [...chained.values()].filter(({ device }) => !removed.has(device));
   const insideIds = new Set(inside.map(({ device }) => device));
   const members = inside.slice(0, MAX_MEMBERS);
   const byDevice = new Map(members.map((entry) => [entry.device, entry]));
@@ -87,6 +93,7 @@ export function membershipOf(roster: Roster): Membership {
     members,
     out: [...known].filter((device) => !insideIds.has(device)).sort(compareText),
     removals,
+    chained,
     standing: (device) => (byDevice.has(device) ? 'member' : removed.has(device) ? 'removed' : 'unknown'),
     member: (device) => byDevice.get(device),
   };
@@ -96,63 +103,158 @@ export function membershipOf(roster: Roster): Membership {
  * The entries by which a member was let in, its own first, the maker's last: what it shows to a device that does not know
  * it. Empty for who is no member.
  */
-export function chainOf({ roster, removals }: Membership, device: DeviceId): readonly RosterEntry[] {
-  const holding = chained(roster, removals);
+export function chainOf({ chained }: Membership, device: DeviceId): readonly RosterEntry[] {
   const chain: RosterEntry[] = [];
-  for (let at = holding.get(device); at; at = holding.get(at.by)) {
+  for (let at = chained.get(device); at; at = chained.get(at.by)) {
     chain.push(at);
     if (at.device === at.by) return chain;
   }
   return [];
 }
 
-/** Tombstones in the order of their signers; what a removed device signed does not count, unless its turn came before. */
-function removalsThatHold(roster: Roster): readonly Tombstone[] {
-  const bySigner = new Map<DeviceId, Tombstone[]>();
-  for (const tombstone of roster.tombstones) {
-    bySigner.set(tombstone.by, [...(bySigner.get(tombstone.by) ?? []), tombstone]);
+/**
+ * Counts down what signers may still add to a roster. What is above does not go in, and pushes nothing out: so whoever signs
+ * much cannot keep those who came earlier from removing it.
+ */
+export class RosterRoom {
+  readonly #order: readonly DeviceId[];
+  readonly #entries: Map<DeviceId, Set<DeviceId>>;
+  readonly #tombstones: Map<DeviceId, Set<DeviceId>>;
+  #entryCount: number;
+  #tombstoneCount: number;
+
+  constructor(roster: Roster) {
+    // removed ones too: whether a removal holds may change
+    this.#order = [...judge({ ...roster, tombstones: [] }).chained.keys()].slice(0, MAX_MEMBERS);
+    this.#entries = signedAbout(roster.entries);
+    this.#tombstones = signedAbout(roster.tombstones);
+    this.#entryCount = roster.entries.length;
+    this.#tombstoneCount = roster.tombstones.length;
   }
-  const holding: Tombstone[] = [];
-  while (bySigner.size > 0) {
-    const removed = new Set(holding.map(({ device }) => device));
-    const next = [...chained(roster, holding).keys()].find((device) => bySigner.has(device) && !removed.has(device));
-    if (next === undefined) break;
-    holding.push(...(bySigner.get(next) ?? []));
-    bySigner.delete(next);
+
+  /** Whether it may go in; it is counted if so. Another one of the same signer about the same device takes no room. */
+  takeEntry({ device, by }: RosterEntry): boolean {
+    const about = setOf(this.#entries, by);
+    if (about.has(device)) return true;
+    if (isFull(about, by) || this.#entryCount >= MAX_ENTRIES) return false;
+    about.add(device);
+    this.#entryCount++;
+    return true;
   }
-  return holding;
+
+  takeTombstone({ device, by }: Tombstone): boolean {
+    const about = setOf(this.#tombstones, by);
+    if (about.has(device)) return true;
+    // it may always leave
+    const isTooMuch = device !== by && isFull(about, by);
+    if (isTooMuch || this.#tombstoneCount + this.#reservedFrom(by) >= MAX_TOMBSTONES) return false;
+    about.add(device);
+    this.#tombstoneCount++;
+    return true;
+  }
+
+  /** What those who came before this one have not used of what is theirs. */
+  #reservedFrom(signer: DeviceId): number {
+    const place = this.#order.indexOf(signer);
+    return this.#order
+      .slice(0, place < 0 ? MAX_MEMBERS : place)
+      .map((device) => Math.max(0, RESERVED_TOMBSTONES - (this.#tombstones.get(device)?.size ?? 0)))
+      .reduce((sum, left) => sum + left, 0);
+  }
+}
+
+/** Whether a signer has signed as much as it may, beside what it signed about itself. */
+function isFull(about: ReadonlySet<DeviceId>, by: DeviceId): boolean {
+  return about.size - (about.has(by) ? 1 : 0) >= MAX_SIGNED;
+}
+
+/** Of each signer about whom it signed. */
+function signedAbout(all: readonly (RosterEntry | Tombstone)[]): Map<DeviceId, Set<DeviceId>> {
+  const about = new Map<DeviceId, Set<DeviceId>>();
+  for (const { device, by } of all) setOf(about, by).add(device);
+  return about;
+}
+
+function setOf(sets: Map<DeviceId, Set<DeviceId>>, of: DeviceId): Set<DeviceId> {
+  const set = sets.get(of) ?? new Set();
+  sets.set(of, set);
+  return set;
+}
+
+interface Judged {
+  readonly chained: ReadonlyMap<DeviceId, RosterEntry>;
+  readonly removals: readonly Tombstone[];
+}
+
+interface Reached {
+  readonly entry: RosterEntry;
+  /** Where it does not lie above that of its signer it counts as the next above. */
+  readonly rank: number;
+  /** Of its device among all, to compare fast. */
+  readonly place: number;
 }
 
 /**
- * For each device to which entries chain from the maker's the one that counts, in the order of (rank, device). A rank that
- * is not above that of its signer counts as the next above. A removed device lets in only those whom a removal of it keeps.
+ * Goes through the devices in the order of (rank, device). At its turn each that was not removed before removes those whom it
+ * tombstoned; a removed device lets in only those whom a removal of it keeps. A removal that reaches back, to who was let
+ * in by then, begins the order anew: but what was dealt with stays.
  */
-function chained(roster: Roster, removals: readonly Tombstone[]): ReadonlyMap<DeviceId, RosterEntry> {
+function judge(roster: Roster): Judged {
+  const entriesBy = bySigner(roster.entries);
+  const tombstonesBy = bySigner(roster.tombstones);
   const kept = new Map<DeviceId, Set<DeviceId>>();
-  for (const { device, keeps } of removals) {
-    const all = kept.get(device) ?? new Set();
-    for (const one of keeps) all.add(one);
-    kept.set(device, all);
-  }
-  const holding = new Map<DeviceId, RosterEntry>();
-  const reached: { readonly entry: RosterEntry; readonly rank: number }[] = [];
-  const bySigner = new Map<DeviceId, RosterEntry[]>();
-  for (const entry of roster.entries) {
-    if (entry.device !== entry.by) bySigner.set(entry.by, [...(bySigner.get(entry.by) ?? []), entry]);
-    else if (entry.device === roster.maker) reached.push({ entry, rank: 0 });
-  }
-  while (reached.length > 0) {
-    reached.sort(
-      (a, b) => a.rank - b.rank || compareText(a.entry.device, b.entry.device) || compareEntries(a.entry, b.entry),
-    );
-    const next = reached.shift();
-    if (!next || holding.has(next.entry.device)) continue;
-    const by = next.entry.device;
-    holding.set(by, next.entry);
-    for (const entry of bySigner.get(by) ?? []) {
-      const isKept = kept.get(by)?.has(entry.device) !== false;
-      if (isKept && !holding.has(entry.device)) reached.push({ entry, rank: Math.max(entry.rank, next.rank + 1) });
+  const byDevice = [...roster.entries].sort((a, b) => compareText(a.device, b.device) || compareEntries(a, b));
+  const places = new Map(byDevice.map((entry, place) => [entry, place]));
+  const reach = (entry: RosterEntry, rank: number): Reached => ({ entry, rank, place: places.get(entry) ?? 0 });
+  const isKept = ({ device, by }: RosterEntry) => device === by || kept.get(by)?.has(device) !== false;
+  const dealt = new Set<DeviceId>();
+  const removals: Tombstone[] = [];
+  for (;;) {
+    const chained = new Map<DeviceId, RosterEntry>();
+    const passedOver: RosterEntry[] = [];
+    const reached = (entriesBy.get(roster.maker) ?? [])
+      .filter(({ device }) => device === roster.maker)
+      .map((entry) => reach(entry, 0));
+    let isWhole = true;
+    // grows while it is gone through: whoever is let in comes after who let it in
+    for (let at = 0; isWhole && at < reached.length; at++) {
+      const { entry, rank } = reached[at] as Reached;
+      const { device } = entry;
+      if (!isKept(entry)) passedOver.push(entry);
+      if (chained.has(device) || !isKept(entry)) continue;
+      chained.set(device, entry);
+      for (const next of entriesBy.get(device) ?? [])
+        if (next.device !== device) insert(reached, at + 1, reach(next, Math.max(next.rank, rank + 1)));
+      const signed = tombstonesBy.get(device);
+      if (signed === undefined || dealt.has(device) || kept.has(device)) continue;
+      dealt.add(device);
+      removals.push(...signed);
+      for (const { device: removed, keeps } of signed)
+        kept.set(removed, new Set([...(kept.get(removed) ?? []), ...keeps]));
+      isWhole = [...chained.values()].every(isKept) && !passedOver.some(isKept);
     }
+    if (isWhole) return { chained, removals };
   }
-  return holding;
+}
+
+function bySigner<T extends RosterEntry | Tombstone>(all: readonly T[]): ReadonlyMap<DeviceId, readonly T[]> {
+  const lists = new Map<DeviceId, T[]>();
+  for (const signed of all) {
+    const list = lists.get(signed.by);
+    if (list) list.push(signed);
+    else lists.set(signed.by, [signed]);
+  }
+  return lists;
+}
+
+/** Into what is sorted from there on. */
+function insert(sorted: Reached[], from: number, item: Reached): void {
+  let [low, high] = [from, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const { rank, place } = sorted[middle] as Reached;
+    if (rank < item.rank || (rank === item.rank && place <= item.place)) low = middle + 1;
+    else high = middle;
+  }
+  sorted.splice(low, 0, item);
 }

@@ -117,6 +117,7 @@ describe('what a peer says of the roster', () => {
     const [entry] = roster.entries as [RosterEntry];
     const filler = Array.from({ length: MAX_ENTRIES - roster.entries.length }, (_, at) => ({
       ...entry,
+      by: `signer ${at % 9}`,
       device: `filler ${at}`,
       rank: 50 + at,
     }));

@@ -1,9 +1,9 @@
-import type { RoomKey, Roster, RosterEntry, Tombstone } from '../types.ts';
+import type { DeviceId, RoomKey, Roster, RosterEntry, Tombstone } from '../types.ts';
 import { type Bytes, canonical, concatenate, fromBase64url, toBase64url } from './bytes.ts';
 import { DEVICE_ID_BYTES, type DeviceKey, isKeyOf, verifySignature } from './device-key.ts';
 import { isName } from './names.ts';
 import { MAX_GENERATION } from './room-keys.ts';
-import { MAX_ENTRIES, MAX_RANK, MAX_TOMBSTONES, type Membership, unite } from './roster.ts';
+import { MAX_RANK, type Membership, RosterRoom, unite } from './roster.ts';
 import type { HeardRoomKey } from './schemas.ts';
 
 type Unsigned<T> = Omit<T, 'signature'>;
@@ -42,24 +42,29 @@ export class Verifier {
   /** Unites; leaves out what does not hold by itself. Shapes must have been validated. */
   async takeIn(roster: Roster, incoming: Pick<Roster, 'entries' | 'tombstones'>): Promise<Taken> {
     const before = new Set([...roster.entries, ...roster.tombstones].map(contentOf));
-    let united = roster;
+    const keys = new Map(roster.entries.map(({ device, publicKey }) => [device, publicKey]));
+    const entryRoom = new RosterRoom(roster);
+    const entries: RosterEntry[] = [];
     let waiting = incoming.entries.filter((entry) => !before.has(contentOf(entry)));
     // mostly once: entries come after those that they rest on
     for (let found = -1; found !== 0 && waiting.length > 0; ) {
-      const entries: RosterEntry[] = [];
+      const taken = new Set<RosterEntry>();
       for (const entry of waiting) {
-        const known = unite(united, { entries, tombstones: [] });
-        if (known.entries.length < MAX_ENTRIES && (await this.#isEntry(known, entry))) entries.push(entry);
+        if (!(await this.#isEntry(roster.maker, keys, entry)) || !entryRoom.takeEntry(entry)) continue;
+        taken.add(entry);
+        keys.set(entry.device, entry.publicKey);
       }
-      waiting = waiting.filter((entry) => !entries.includes(entry));
-      united = unite(united, { entries, tombstones: [] });
-      found = entries.length;
+      entries.push(...taken);
+      waiting = waiting.filter((entry) => !taken.has(entry));
+      found = taken.size;
     }
+    let united = unite(roster, { entries, tombstones: [] });
+    const tombstoneRoom = new RosterRoom(united);
     const tombstones: Tombstone[] = [];
     const unknown = incoming.tombstones.filter((tombstone) => !before.has(contentOf(tombstone)));
     for (const tombstone of unknown) {
-      const isRoom = united.tombstones.length + tombstones.length < MAX_TOMBSTONES;
-      if (isRoom && (await this.#isTombstone(united, tombstone))) tombstones.push(tombstone);
+      if ((await this.#isTombstone(keys, tombstone)) && tombstoneRoom.takeTombstone(tombstone))
+        tombstones.push(tombstone);
     }
     united = unite(united, { entries: [], tombstones });
     return {
@@ -85,20 +90,20 @@ export class Verifier {
     return holding;
   }
 
-  async #isEntry(roster: Roster, entry: RosterEntry): Promise<boolean> {
+  async #isEntry(maker: DeviceId, keys: ReadonlyMap<DeviceId, string>, entry: RosterEntry): Promise<boolean> {
     const { device, publicKey, name, rank, by, signature } = entry;
     if (!isName(name) || !Number.isInteger(rank) || rank < 0 || rank > MAX_RANK) return false;
     if (!(await isKeyOf(device, publicKey))) return false;
-    const isMaker = device === roster.maker && by === roster.maker && rank === 0;
-    const signer = isMaker ? entry : roster.entries.find((other) => other.device === by);
-    return signer !== undefined && this.#isSigned(signer.publicKey, signature, entryBytes(this.#roomId, entry));
+    const isMaker = device === maker && by === maker && rank === 0;
+    const signer = isMaker ? publicKey : keys.get(by);
+    return signer !== undefined && this.#isSigned(signer, signature, entryBytes(this.#roomId, entry));
   }
 
-  async #isTombstone(roster: Roster, tombstone: Tombstone): Promise<boolean> {
+  async #isTombstone(keys: ReadonlyMap<DeviceId, string>, tombstone: Tombstone): Promise<boolean> {
     const { device, by, signature } = tombstone;
-    const signer = roster.entries.find((entry) => entry.device === by);
-    if (!signer || !roster.entries.some((entry) => entry.device === device)) return false;
-    return this.#isSigned(signer.publicKey, signature, tombstoneBytes(this.#roomId, tombstone));
+    const signer = keys.get(by);
+    if (signer === undefined || !keys.has(device)) return false;
+    return this.#isSigned(signer, signature, tombstoneBytes(this.#roomId, tombstone));
   }
 
   #isSigned(publicKey: string, signature: string, bytes: Bytes): Promise<boolean> {
