@@ -277,8 +277,8 @@ function loadingWords(loading: Loading, done: number, total: number): TemplateRe
   return html`<span><b>${amount}</b>${pace}. ${means}</span>
     ${progress.repairedShards ? html`<span>${words.repaired(progress.repairedShards)}</span>` : nothing}
     ${
-      preparing && preparing.done < preparing.total && isWhole
-        ? html`<span>${words.preparing(preparing.done, preparing.total)}</span>`
+      isWhole
+        ? html`<span>${preparing ? words.preparing(preparing.done, preparing.total) : words.preparingBegins}</span>`
         : nothing
     }`;
 }

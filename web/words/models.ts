@@ -42,6 +42,7 @@ export const modelWords = {
   downloading: 'What came is kept: if this page closes, it goes on from here.',
   fromCache: 'From what is kept here.',
   silent: 'Nothing has come for some seconds. What came is kept.',
+  preparingBegins: 'Preparing the GPU.',
   preparing: (done: number, total: number) => `Preparing the GPU, ${done} of ${total}.`,
   repaired: (count: number) =>
     count === 1
