@@ -163,8 +163,8 @@ describe('the command line', () => {
   });
 
   it('sets the limits of signaling', () => {
-    expect(parseOptions(['--limit', 'rooms=5', '--limit', 'bytes=2048', '--stun-port', 'off'])).toMatchObject({
-      limits: { rooms: 5, messageBytes: 2048 },
+    expect(parseOptions(['--limit', 'rooms=5', '--limit', 'rooms-per-address=3', '--stun-port', 'off'])).toMatchObject({
+      limits: { rooms: 5, roomsPerAddress: 3 },
       stunPort: 'off',
     });
   });

@@ -17,6 +17,11 @@ const LIMITS = {
   messages: 'messagesPerSecond',
   burst: 'messageBurst',
   bytes: 'messageBytes',
+  'rooms-per-address': 'roomsPerAddress',
+  'connections-per-address': 'connectionsPerAddress',
+  'devices-per-address': 'idsPerMinute',
+  waiting: 'waitingBytes',
+  'waiting-per-address': 'waitingBytesPerAddress',
 };
 
 export const USAGE = `npm start -- [options]
@@ -33,7 +38,10 @@ export const USAGE = `npm start -- [options]
   --stun-port N    the UDP port by which devices learn their address (default ${DEFAULT_STUN_PORT}, else any free one); 'off' opens
                    none
   --limit NAME=N   what signaling carries at most, several times: rooms=1000, peers=64 a room, connections=4096,
-                   messages=20 a second from a device, burst=300 of them at once, bytes=16384 a message
+                   messages=20 a second from a device, burst=300 of them at once, bytes=16384 a message;
+                   from one network address rooms-per-address=128, connections-per-address=256,
+                   devices-per-address=120 new ones a minute; for devices that are not there waiting=16777216 bytes,
+                   waiting-per-address=1048576
   --dev            reload the page as its sources change
   --help           show this`;
 
@@ -121,7 +129,7 @@ function readPort(option, text, otherwise) {
 function readLimits(texts) {
   return Object.fromEntries(
     texts.map((text) => {
-      const [, name = '', figure = ''] = /^([a-z]+)=(\d+)$/.exec(text) ?? [];
+      const [, name = '', figure = ''] = /^([a-z-]+)=(\d+)$/.exec(text) ?? [];
       const limit = Object.hasOwn(LIMITS, name) ? LIMITS[name] : undefined;
       if (limit === undefined || Number(figure) < 1) {
         throw new Error(`--limit ${text}: NAME=N is wanted; the names are ${Object.keys(LIMITS).join(', ')}`);

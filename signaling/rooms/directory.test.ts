@@ -8,9 +8,9 @@ describe('the directory', () => {
   it('lists who announced itself, to the others, until it leaves or falls silent', () => {
     let now = 0;
     const directory = new Directory({ ...DEFAULT_ROOM_LIMITS, entryMs: 100 }, () => now);
-    expect(directory.announce('room', 'a')).toEqual([]);
+    expect(directory.announce('room', 'a', 'here')).toEqual([]);
     now = 60;
-    expect(directory.announce('room', 'b')).toEqual(['a']);
+    expect(directory.announce('room', 'b', 'here')).toEqual(['a']);
     expect(directory.list('room')).toEqual(['a', 'b']);
     now = 100;
     expect(directory.list('room')).toEqual(['b']);
@@ -22,28 +22,51 @@ describe('the directory', () => {
     let now = 0;
     const limits = { ...DEFAULT_ROOM_LIMITS, rooms: 2, peersPerRoom: 2, roomsPerPeer: 2, entryMs: 100 };
     const directory = new Directory(limits, () => now);
-    directory.announce('one', 'a');
-    directory.announce('one', 'b');
-    expect(directory.announce('one', 'c')).toBe('room-is-full');
-    expect(directory.announce('one', 'a')).toEqual(['b']);
-    directory.announce('two', 'a');
-    expect(directory.announce('three', 'c')).toBe('too-many-rooms');
-    expect(directory.announce('three', 'a')).toBe('too-many-rooms-of-this-peer');
+    directory.announce('one', 'a', 'here');
+    directory.announce('one', 'b', 'here');
+    expect(directory.announce('one', 'c', 'here')).toBe('room-is-full');
+    expect(directory.announce('one', 'a', 'here')).toEqual(['b']);
+    directory.announce('two', 'a', 'here');
+    expect(directory.announce('three', 'c', 'here')).toBe('too-many-rooms');
+    expect(directory.announce('three', 'a', 'here')).toBe('too-many-rooms-of-this-peer');
     now = 100;
-    expect(directory.announce('three', 'c')).toEqual([]);
+    expect(directory.announce('three', 'c', 'here')).toEqual([]);
     expect(directory.size).toBe(1);
+  });
+
+  it('lists devices of one address in so many rooms, of any other in others', () => {
+    let now = 0;
+    const directory = new Directory({ ...DEFAULT_ROOM_LIMITS, roomsPerAddress: 2, entryMs: 100 }, () => now);
+    directory.announce('one', 'a', 'here');
+    directory.announce('two', 'b', 'here');
+    expect(directory.announce('three', 'c', 'here')).toBe('too-many-rooms-of-this-address');
+    expect(directory.announce('two', 'c', 'here')).toEqual(['b']);
+    expect(directory.announce('three', 'd', 'there')).toEqual([]);
+    expect(directory.announce('three', 'c', 'here')).toBe('too-many-rooms-of-this-address');
+    directory.leave('two', 'b');
+    expect(directory.announce('three', 'c', 'here')).toBe('too-many-rooms-of-this-address');
+    directory.leave('two', 'c');
+    expect(directory.announce('three', 'c', 'here')).toEqual(['d']);
+    now = 100;
+    directory.sweep();
+    for (const room of ['four', 'five']) expect(directory.announce(room, 'e', 'here')).toEqual([]);
   });
 
   it('after any announcements and departures lists exactly who is there, and keeps nothing of who is not', () => {
     const name = fc.constantFrom('a', 'b', 'c', 'd');
-    const step = fc.record({ what: fc.constantFrom('announce', 'leave', 'forget', 'wait'), room: name, peer: name });
+    const step = fc.record({
+      what: fc.constantFrom('announce', 'leave', 'forget', 'wait'),
+      room: name,
+      peer: name,
+      address: name,
+    });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         let now = 0;
         const limits = { ...DEFAULT_ROOM_LIMITS, rooms: 3, peersPerRoom: 3, roomsPerPeer: 2, entryMs: 10 };
         const directory = new Directory(limits, () => now);
         const model = new Map<string, number>();
-        for (const { what, room, peer } of steps) {
+        for (const { what, room, peer, address } of steps) {
           if (what === 'wait') now += 4;
           if (what === 'leave') directory.leave(room, peer);
           if (what === 'forget') directory.forget(peer);
@@ -52,7 +75,7 @@ describe('the directory', () => {
               (what === 'leave' && entry === `${room}/${peer}`) || (what === 'forget' && entry.endsWith(`/${peer}`));
             if (end <= now || gone) model.delete(entry);
           }
-          if (what === 'announce' && typeof directory.announce(room, peer) !== 'string') {
+          if (what === 'announce' && typeof directory.announce(room, peer, address) !== 'string') {
             model.set(`${room}/${peer}`, now + 10);
           }
           for (const each of ['a', 'b', 'c', 'd']) {

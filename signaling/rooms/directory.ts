@@ -1,7 +1,11 @@
 import type { RoomLimits } from './limits.ts';
 
 /** Why a peer is not listed. */
-export type DirectoryRefusal = 'too-many-rooms' | 'room-is-full' | 'too-many-rooms-of-this-peer';
+export type DirectoryRefusal =
+  | 'too-many-rooms'
+  | 'room-is-full'
+  | 'too-many-rooms-of-this-peer'
+  | 'too-many-rooms-of-this-address';
 
 /** A room's public name: 16 bytes derived from its secret, base64url. */
 const ROOM_NAME = /^[\w-]{22}$/;
@@ -10,12 +14,19 @@ export function isRoomName(text: string): boolean {
   return ROOM_NAME.test(text);
 }
 
+interface Entry {
+  endMs: number;
+  readonly address: string;
+}
+
 /** Which peers say that they are in which room: opaque names, in memory alone, forgotten after `entryMs`. */
 export class Directory {
   readonly #limits: RoomLimits;
   readonly #now: () => number;
-  /** Room, then peer, then when its entry ends. */
-  readonly #rooms = new Map<string, Map<string, number>>();
+  /** Room, then peer. */
+  readonly #rooms = new Map<string, Map<string, Entry>>();
+  /** Network address, then room, then how many of its peers are listed there. */
+  readonly #roomsOfAddress = new Map<string, Map<string, number>>();
   readonly #roomsOfPeer = new Map<string, Set<string>>();
 
   constructor(limits: RoomLimits, now: () => number) {
@@ -23,18 +34,25 @@ export class Directory {
     this.#now = now;
   }
 
-  /** Lists the peer, or keeps it listed; answers with the others that are. */
-  announce(room: string, peer: string): readonly string[] | DirectoryRefusal {
+  /**
+   * Lists the peer, or keeps it listed; answers with the others that are.
+   * @param address that the peer asks from, as limits count it
+   */
+  announce(room: string, peer: string, address: string): readonly string[] | DirectoryRefusal {
     this.#expire(room);
-    const peers = this.#rooms.get(room) ?? new Map<string, number>();
-    if (!peers.has(peer)) {
-      const refusal = this.#refusal(peers, peer);
+    const peers = this.#rooms.get(room) ?? new Map<string, Entry>();
+    const endMs = this.#now() + this.#limits.entryMs;
+    const entry = peers.get(peer);
+    if (entry) entry.endMs = endMs;
+    else {
+      const refusal = this.#refusal(room, peers, peer, address);
       if (refusal) return refusal;
+      peers.set(peer, { endMs, address });
+      this.#rooms.set(room, peers);
+      const rooms = this.#roomsOfPeer.get(peer) ?? new Set();
+      this.#roomsOfPeer.set(peer, rooms.add(room));
+      this.#count(address, room, 1);
     }
-    peers.set(peer, this.#now() + this.#limits.entryMs);
-    this.#rooms.set(room, peers);
-    const rooms = this.#roomsOfPeer.get(peer) ?? new Set();
-    this.#roomsOfPeer.set(peer, rooms.add(room));
     return [...peers.keys()].filter((other) => other !== peer);
   }
 
@@ -50,8 +68,11 @@ export class Directory {
 
   leave(room: string, peer: string): void {
     const peers = this.#rooms.get(room);
-    peers?.delete(peer);
-    if (peers?.size === 0) this.#rooms.delete(room);
+    const entry = peers?.get(peer);
+    if (peers === undefined || entry === undefined) return;
+    peers.delete(peer);
+    this.#count(entry.address, room, -1);
+    if (peers.size === 0) this.#rooms.delete(room);
     const rooms = this.#roomsOfPeer.get(peer);
     rooms?.delete(room);
     if (rooms?.size === 0) this.#roomsOfPeer.delete(peer);
@@ -72,9 +93,26 @@ export class Directory {
     return this.#rooms.size;
   }
 
-  #refusal(peers: ReadonlyMap<string, number>, peer: string): DirectoryRefusal | undefined {
+  #count(address: string, room: string, change: 1 | -1): void {
+    const rooms = this.#roomsOfAddress.get(address) ?? new Map<string, number>();
+    const peers = (rooms.get(room) ?? 0) + change;
+    if (peers > 0) rooms.set(room, peers);
+    else rooms.delete(room);
+    if (rooms.size > 0) this.#roomsOfAddress.set(address, rooms);
+    else this.#roomsOfAddress.delete(address);
+  }
+
+  #refusal(
+    room: string,
+    peers: ReadonlyMap<string, Entry>,
+    peer: string,
+    address: string,
+  ): DirectoryRefusal | undefined {
     if (peers.size >= this.#limits.peersPerRoom) return 'room-is-full';
     if ((this.#roomsOfPeer.get(peer)?.size ?? 0) >= this.#limits.roomsPerPeer) return 'too-many-rooms-of-this-peer';
+    const ofAddress = this.#roomsOfAddress.get(address);
+    if (!ofAddress?.has(room) && (ofAddress?.size ?? 0) >= this.#limits.roomsPerAddress)
+      return 'too-many-rooms-of-this-address';
     if (peers.size > 0 || this.#rooms.size < this.#limits.rooms) return undefined;
     this.sweep();
     return this.#rooms.size < this.#limits.rooms ? undefined : 'too-many-rooms';
@@ -82,6 +120,6 @@ export class Directory {
 
   #expire(room: string): void {
     const now = this.#now();
-    for (const [peer, end] of this.#rooms.get(room) ?? []) if (end <= now) this.leave(room, peer);
+    for (const [peer, { endMs }] of this.#rooms.get(room) ?? []) if (endMs <= now) this.leave(room, peer);
   }
 }

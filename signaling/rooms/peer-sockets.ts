@@ -4,7 +4,8 @@ import express from 'express';
 import { ExpressPeerServer } from 'peer';
 import { type RawData, type Server, WebSocket, WebSocketServer } from 'ws';
 import type { RoomLimits } from './limits.ts';
-import { TokenBucket } from './token-bucket.ts';
+import { networkAddress } from './network-address.ts';
+import { Buckets, TokenBucket } from './token-bucket.ts';
 
 /** Close codes: of RFC 6455, and one of the range left to applications. */
 const POLICY_VIOLATION = 1008;
@@ -15,6 +16,8 @@ const PEER_ID = /^[\w-]{1,64}$/;
 const TOKEN = /^[\w.-]{1,64}$/;
 /** What a client of PeerJS sends; the rest of the protocol is said by the server alone. */
 const RELAYED_TYPES: ReadonlySet<unknown> = new Set(['OFFER', 'ANSWER', 'CANDIDATE', 'LEAVE']);
+/** How long PeerServer keeps what was said to a peer that is not connected, and a sweep of it. */
+const KEPT_SECONDS = 6;
 /** A peer that does not read is dropped before what waits for it fills the memory. */
 const UNREAD_BYTES = 1024 * 1024;
 
@@ -23,6 +26,7 @@ export type Holder = 'own' | 'other' | 'nobody';
 
 interface OpenPeer {
   readonly token: string;
+  readonly address: string;
   readonly socket: WebSocket;
   readonly bucket: TokenBucket;
 }
@@ -46,6 +50,11 @@ export class PeerSockets {
   readonly #now: () => number;
   readonly #onGone: (peer: string) => void;
   readonly #peers = new Map<string, OpenPeer>();
+  readonly #connectionsOf = new Map<string, number>();
+  readonly #newIds: Buckets;
+  /** What may be said to peers that are not connected, bytes. */
+  readonly #waiting: TokenBucket;
+  readonly #waitingOf: Buckets;
   readonly #upgrades: Server<typeof GuardedSocket>;
   readonly #routes: express.Express;
 
@@ -57,6 +66,11 @@ export class PeerSockets {
     this.#limits = limits;
     this.#now = now;
     this.#onGone = onGone;
+    const { idsPerMinute, waitingBytes, waitingBytesPerAddress } = limits;
+    this.#newIds = new Buckets(idsPerMinute / 60, idsPerMinute, now);
+    // what passes within the time is at most the burst and as much again
+    this.#waiting = new TokenBucket(waitingBytes / 2 / KEPT_SECONDS, waitingBytes / 2, now());
+    this.#waitingOf = new Buckets(waitingBytesPerAddress / 2 / KEPT_SECONDS, waitingBytesPerAddress / 2, now);
     this.#upgrades = new WebSocketServer({
       noServer: true,
       maxPayload: limits.messageBytes,
@@ -86,7 +100,8 @@ export class PeerSockets {
     const query = new URL(request.url ?? '', 'http://peers').searchParams;
     const id = query.get('id') ?? '';
     const token = query.get('token') ?? '';
-    const { connections } = this.#limits;
+    const { connections, connectionsPerAddress, idsPerMinute } = this.#limits;
+    const address = networkAddress(request);
     if (!PEER_ID.test(id) || !TOKEN.test(token)) {
       refuseUpgrade(socket, 400, 'id and token have 1 to 64 letters, digits, - or _');
       return;
@@ -95,8 +110,23 @@ export class PeerSockets {
       refuseUpgrade(socket, 503, `${connections} connections are open, which is all this server takes`);
       return;
     }
+    if ((this.#connectionsOf.get(address) ?? 0) >= connectionsPerAddress) {
+      refuseUpgrade(
+        socket,
+        429,
+        `${connectionsPerAddress} connections of this address are open, which is all it may have`,
+      );
+      return;
+    }
+    const holder = this.holder(id, token);
+    if (holder === 'nobody' && !this.#newIds.take(address)) {
+      refuseUpgrade(socket, 429, `more than ${idsPerMinute} new devices of this address in a minute`);
+      return;
+    }
     this.#upgrades.handleUpgrade(request, socket, head, (opened) => {
-      if (this.holder(id, token) !== 'other') this.#register(id, token, opened);
+      this.#count(address, 1);
+      opened.on('close', () => this.#count(address, -1));
+      if (holder !== 'other') this.#register(id, token, address, opened);
       this.#upgrades.emit('connection', opened, request);
     });
   }
@@ -125,10 +155,23 @@ export class PeerSockets {
     }
   }
 
-  #register(id: string, token: string, socket: GuardedSocket): void {
+  /** Forgets addresses that have not been heard of for a while. */
+  sweep(): void {
+    this.#newIds.sweep();
+    this.#waitingOf.sweep();
+  }
+
+  #count(address: string, change: 1 | -1): void {
+    const connections = (this.#connectionsOf.get(address) ?? 0) + change;
+    if (connections > 0) this.#connectionsOf.set(address, connections);
+    else this.#connectionsOf.delete(address);
+  }
+
+  #register(id: string, token: string, address: string, socket: GuardedSocket): void {
     const before = this.#peers.get(id);
     const peer: OpenPeer = {
       token,
+      address,
       socket,
       // who connects again does not get a new allowance by it
       bucket: before?.bucket ?? new TokenBucket(this.#limits.messagesPerSecond, this.#limits.messageBurst, this.#now()),
@@ -156,9 +199,18 @@ export class PeerSockets {
       peer.socket.close(POLICY_VIOLATION, 'not a message of PeerJS');
       return false;
     }
-    const receiver = message.to === undefined ? undefined : this.#peers.get(message.to);
-    if (receiver && receiver.socket.bufferedAmount > UNREAD_BYTES) receiver.socket.terminate();
+    if (message.to === undefined) return true;
+    const receiver = this.#peers.get(message.to);
+    if (!receiver) return this.#mayWait(peer, message.to, byteLength(data));
+    if (receiver.socket.bufferedAmount > UNREAD_BYTES) receiver.socket.terminate();
     return true;
+  }
+
+  /** Whether PeerServer may keep it for a peer that is not here; else the sender is told so at once. */
+  #mayWait(from: OpenPeer, to: string, bytes: number): boolean {
+    if (this.#waitingOf.take(from.address, bytes) && this.#waiting.take(this.#now(), bytes)) return true;
+    from.socket.send(JSON.stringify({ type: 'EXPIRE', src: to }));
+    return false;
   }
 }
 
@@ -175,6 +227,10 @@ export function refuseUpgrade(socket: Duplex, status: number, reason: string): v
       text,
     ].join('\r\n'),
   );
+}
+
+function byteLength(data: RawData): number {
+  return Array.isArray(data) ? data.reduce((bytes, part) => bytes + part.length, 0) : data.byteLength;
 }
 
 /** @returns whom a message of PeerJS is for, nobody where it is a heartbeat; undefined where it is no such message */

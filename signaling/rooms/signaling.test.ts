@@ -84,9 +84,9 @@ async function closeOf(socket: WebSocket): Promise<{ code: number; reason: strin
 }
 
 /** The status by which an upgrade is refused. */
-function refusal(pathname: string, headers: Record<string, string> = {}): Promise<number> {
+function refusal(pathname: string, headers: Record<string, string> = {}, on = server): Promise<number> {
   return new Promise((resolve, reject) => {
-    const socket = new WebSocket(`ws://127.0.0.1:${server.port}${pathname}`, { headers });
+    const socket = new WebSocket(`ws://127.0.0.1:${on.port}${pathname}`, { headers });
     socket.on('unexpected-response', (_request, response) => resolve(response.statusCode ?? 0));
     socket.on('open', () => reject(new Error('it opened')));
     socket.on('error', () => {});
@@ -317,6 +317,70 @@ describe('the directory', () => {
     expect(statuses.slice(0, 5)).toEqual([200, 200, 200, 200, 200]);
     expect(statuses[6]).toBe(429);
     await small.close();
+  });
+});
+
+describe('one network address', () => {
+  const socketOf = (id: string) => `/signaling/peerjs?key=peerjs&id=${id}&token=token-${id}`;
+
+  it('has so many connections open, and as many again once they have closed', async () => {
+    const small = await startServer({ port: 0, cacheFolder: folder, roomLimits: { connectionsPerAddress: 2 } });
+    const [one, two] = [await opened('one', small), await opened('two', small)];
+    expect(await refusal(socketOf('three'), {}, small)).toBe(429);
+    one.socket.close();
+    await vi.waitFor(async () => {
+      const three = await opened('three', small);
+      three.socket.close();
+    });
+    two.socket.close();
+    await small.close();
+  });
+
+  it('brings so many new devices a minute, and those that it has may connect again', async () => {
+    const small = await startServer({ port: 0, cacheFolder: folder, roomLimits: { idsPerMinute: 2 } });
+    const peers = [await opened('one', small), await opened('two', small)];
+    expect(await refusal(socketOf('three'), {}, small)).toBe(429);
+    peers.push(await open('one', 'token-one', { on: small }));
+    for (const { socket } of peers) socket.close();
+    await small.close();
+  });
+
+  it('leaves so many bytes for devices that are not there, and hears at once that more are not kept', async () => {
+    const roomLimits = { waitingBytesPerAddress: 4000 };
+    const small = await startServer({ port: 0, cacheFolder: folder, roomLimits });
+    const ann = await opened('ann', small);
+    const say = (number: number) =>
+      ann.socket.send(JSON.stringify({ type: 'CANDIDATE', dst: 'late', payload: `${number}`.padStart(900, ' ') }));
+    for (let number = 0; number < 4; number++) say(number);
+    for (let refused = 0; refused < 2; refused++) expect(await ann.next()).toEqual({ type: 'EXPIRE', src: 'late' });
+    const late = await opened('late', small);
+    expect([Number((await late.next()).payload), Number((await late.next()).payload)]).toEqual([0, 1]);
+    // who is there gets all
+    say(4);
+    expect(Number((await late.next()).payload)).toBe(4);
+    ann.socket.close();
+    late.socket.close();
+    await small.close();
+  });
+
+  it('may be that of a class: thirty devices that come, announce themselves and reload at the same moment', async () => {
+    const school = await startServer({ port: 0, cacheFolder: folder });
+    const name = freshRoom();
+    const ids = Array.from({ length: 30 }, (_, i) => `pupil${i}`);
+    for (const load of ['first', 'second']) {
+      const peers = await Promise.all(ids.map((id) => opened(`${id}-${load}`, school)));
+      const statuses = ids.map(async (id) => {
+        const [peer, token] = [`${id}-${load}`, `token-${id}-${load}`];
+        const body = { room: name, peer, token };
+        const listed = await announce(name, peer, school);
+        return [listed.status, (await ask('/signaling/ice', { method: 'POST', body, on: school })).status];
+      });
+      expect(await Promise.all(statuses)).toEqual(ids.map(() => [200, 200]));
+      const closed = peers.map(({ socket }) => once(socket, 'close'));
+      for (const { socket } of peers) socket.close();
+      await Promise.all(closed);
+    }
+    await school.close();
   });
 });
 

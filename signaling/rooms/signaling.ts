@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { answerPreflight, say, sendJson } from '../replies.ts';
 import { Directory, type DirectoryRefusal, isRoomName } from './directory.ts';
 import { DEFAULT_ROOM_LIMITS, type RoomLimits } from './limits.ts';
+import { networkAddress } from './network-address.ts';
 import { type Holder, PeerSockets, refuseUpgrade } from './peer-sockets.ts';
 import { Buckets } from './token-bucket.ts';
 
@@ -43,6 +44,8 @@ const SWEEP_MS = 10_000;
 const REFUSALS: Readonly<Record<DirectoryRefusal, (limits: RoomLimits) => string>> = {
   'too-many-rooms': ({ rooms }) => `this server lists ${rooms} rooms, which is all it takes`,
   'room-is-full': ({ peersPerRoom }) => `this room lists ${peersPerRoom} devices, which is all it takes`,
+  'too-many-rooms-of-this-address': ({ roomsPerAddress }) =>
+    `devices of this address are listed in ${roomsPerAddress} rooms already`,
   'too-many-rooms-of-this-peer': ({ roomsPerPeer }) => `this device is listed in ${roomsPerPeer} rooms already`,
 };
 
@@ -73,6 +76,7 @@ export class Signaling {
     this.#sweeps = setInterval(() => {
       this.#directory.sweep();
       this.#byAddress.sweep();
+      this.#peers.sweep();
     }, SWEEP_MS);
     this.#sweeps.unref();
   }
@@ -81,7 +85,7 @@ export class Signaling {
   async answer(request: IncomingMessage, response: ServerResponse, pathname: string): Promise<true> {
     if (request.method === 'OPTIONS') return answerPreflight(request, response, ALLOWED, 'Content-Type');
     const [what = '', room = '', action, ...rest] = pathname.slice(SIGNALING_PATH.length).split('/');
-    if (!this.#byAddress.take(request.socket.remoteAddress ?? '')) return tooOften(response, this.#limits);
+    if (!this.#byAddress.take(networkAddress(request))) return tooOften(response, this.#limits);
     if (request.method === 'POST' && what === 'rooms' && rest.length === 0) {
       return this.#change(request, response, room, action);
     }
@@ -105,7 +109,7 @@ export class Signaling {
   /** Takes over a WebSocket that was admitted; false where the path is not of signaling. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     if ((request.url ?? '').replace(/[?#].*$/, '') !== SOCKET_PATH) return false;
-    if (this.#byAddress.take(request.socket.remoteAddress ?? '')) this.#peers.upgrade(request, socket, head);
+    if (this.#byAddress.take(networkAddress(request))) this.#peers.upgrade(request, socket, head);
     else refuseUpgrade(socket, 429, 'too many connections from this address');
     return true;
   }
@@ -135,7 +139,7 @@ export class Signaling {
     }
     if (holder === 'nobody') return say(response, 409, 'this peer has no PeerJS connection here; open that first');
     if (!this.#peers.take(who.peer)) return tooOften(response, this.#limits);
-    const peers = this.#directory.announce(room, who.peer);
+    const peers = this.#directory.announce(room, who.peer, networkAddress(request));
     if (typeof peers === 'string') {
       response.setHeader('Retry-After', Math.ceil(this.#limits.entryMs / 1000));
       return say(response, 429, REFUSALS[peers](this.#limits));

@@ -1,4 +1,4 @@
-/** Lets `burst` events pass at once and `perSecond` for good. */
+/** Lets `burst` events, or bytes, pass at once and `perSecond` for good. */
 export class TokenBucket {
   readonly #perSecond: number;
   readonly #burst: number;
@@ -12,11 +12,11 @@ export class TokenBucket {
     this.#at = nowMs;
   }
 
-  /** Takes one; false where none is left. */
-  take(nowMs: number): boolean {
+  /** Takes one, or so many; false where that is more than is left. */
+  take(nowMs: number, count = 1): boolean {
     this.#refill(nowMs);
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
+    if (this.#tokens < count) return false;
+    this.#tokens -= count;
     return true;
   }
 
@@ -46,7 +46,7 @@ export class Buckets {
     this.#now = now;
   }
 
-  take(key: string): boolean {
+  take(key: string, count = 1): boolean {
     const now = this.#now();
     let bucket = this.#byKey.get(key);
     if (!bucket) {
@@ -55,7 +55,7 @@ export class Buckets {
       bucket = new TokenBucket(this.#perSecond, this.#burst, now);
       this.#byKey.set(key, bucket);
     }
-    return bucket.take(now);
+    return bucket.take(now, count);
   }
 
   sweep(): void {
