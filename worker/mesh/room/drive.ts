@@ -5,7 +5,7 @@ import { type Attempts, attemptsAfter, NO_ATTEMPTS, validPositions, withAttempt 
 import type { Effect, Input, SessionHead, Status, StoredSession } from './io.ts';
 import type { Frame, PreparedMessage, RefusedMessage, Sampler } from './messages.ts';
 import { movedLayers } from './moved.ts';
-import type { KnownPlacement } from './placement-order.ts';
+import { fenceOf, type KnownPlacement } from './placement-order.ts';
 import type { Post } from './post.ts';
 
 type Finish = Extract<Effect<never>, { kind: 'answered' }>['finish'];
@@ -310,7 +310,7 @@ export class Drive<P> {
         first: i === last ? (addresses[0] ?? null) : null,
         sampler: i === last ? this.#sampler : null,
       });
-      if (i === 0 || i === last) this.#sendTokens(device, slot, id.epoch, i === last ? 0 : (begins[0] as number));
+      if (i === 0 || i === last) this.#sendTokens(device, slot, fenceOf(id), i === last ? 0 : (begins[0] as number));
     }
   }
 
@@ -334,7 +334,8 @@ export class Drive<P> {
 
   /** Tokens, or how far the prompt is read. */
   frame(from: DeviceId, frame: Frame<P>, vocabulary: number): void {
-    const isCurrent = frame.attempt === this.attempt && frame.epoch === this.known?.placement.id.epoch;
+    const isCurrent =
+      frame.attempt === this.attempt && this.known !== undefined && frame.epoch === fenceOf(this.known.placement.id);
     if (this.phase !== 'running' || !isCurrent) return;
     const { nowMs } = this.#post;
     if (frame.kind === 'progress') {
@@ -449,7 +450,7 @@ export class Drive<P> {
     if (first === undefined || stage === undefined || this.known === undefined) return;
     this.#post.sendFrame(stage.device, {
       kind: 'acknowledgement',
-      epoch: this.known.placement.id.epoch,
+      epoch: fenceOf(this.known.placement.id),
       session: this.session,
       attempt: this.attempt,
       slot: first.slot,

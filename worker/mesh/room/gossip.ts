@@ -1,6 +1,7 @@
 import type { DeviceId, DeviceState, ModelKey, Placement, PlacementId } from '../types.ts';
 import { DIGEST_MS, LAST_COUNTER, PLACEMENTS_KEPT } from './constants.ts';
 import { type Digest, digestsOf, speaksOf } from './digest.ts';
+import { EpochBounds } from './epoch-bounds.ts';
 import {
   DEVICES_A_DIGEST,
   DRIVING_A_RECORD,
@@ -27,6 +28,7 @@ export class Gossip<P> {
   readonly #links: Links;
   readonly #records: Records;
   readonly #book: PlacementBook;
+  readonly #epochs = new EpochBounds();
   #incarnation: number;
   #counter = 0;
   #digestMs = 0;
@@ -78,6 +80,15 @@ export class Gossip<P> {
     this.#records.flush((peer, states) => this.#sendNews(peer, states, []));
   }
 
+  /** Whether others' proposal is not too high to be believed. */
+  believes({ epoch }: PlacementId): boolean {
+    return epoch <= this.#epochs.mostTaken(this.#book.highestEpoch);
+  }
+
+  unlinked(peer: DeviceId): void {
+    this.#epochs.unlinked(peer);
+  }
+
   /** A placement that is new here, to all but who brought it. */
   spread(placement: Placement, from: DeviceId | undefined): void {
     for (const peer of this.#links.up()) {
@@ -99,17 +110,21 @@ export class Gossip<P> {
     const peer = peers[this.#digestTurn++ % Math.max(1, peers.length)];
     if (peer !== undefined) this.sendDigest(peer);
     this.#records.forgetOld(nowMs);
+    this.#book.dropAbove(this.#epochs.mostKept);
     this.#book.prune(PLACEMENTS_KEPT, (id) => this.#isDriven(id));
     this.#book.forgetUnused(this.#modelsInUse(), nowMs);
   }
 
   /** Answers a digest: what its sender lacks, and what this device does. */
   compare(from: DeviceId, digest: Digest): void {
+    this.#epochs.heard(from, digest);
     const { lacks, asks } = digest.states.length > 0 ? this.#records.compare(digest.states) : NOTHING;
     const missing = this.#commonPlacements().filter(
       ({ id }) => speaksOf(digest, id.model) && !digest.placements.some((theirs) => isSamePlacement(theirs, id)),
     );
-    const wanted = digest.placements.filter((id) => this.#book.get(id) === undefined && !this.#book.hasForgotten(id));
+    const wanted = digest.placements.filter(
+      (id) => this.#book.get(id) === undefined && !this.#book.hasForgotten(id) && this.believes(id),
+    );
     if (lacks.length > 0 || missing.length > 0) this.#sendNews(from, lacks, missing);
     let states = asks.slice(0, DEVICES_A_DIGEST);
     for (const placements of split(wanted, PLACEMENTS_A_MESSAGE, MESSAGE_BYTES / 2)) {

@@ -94,6 +94,7 @@ export interface StartMessage {
 }
 
 interface FrameFence {
+  /** Lower 32 bits of the placement's. */
   readonly epoch: number;
   readonly session: SessionId;
   readonly attempt: number;

@@ -264,6 +264,7 @@ export class RoomNode<P> {
 
   #unlinked(peer: DeviceId): void {
     this.records.unlinked(peer);
+    this.gossip.unlinked(peer);
     this.stages.unlinked(peer);
     this.driver.unlinked(peer);
     this.#changed = true;
@@ -390,6 +391,7 @@ export class RoomNode<P> {
   }
 
   #learnPlacement(from: DeviceId | undefined, placement: Placement): void {
+    if (from !== undefined && !this.gossip.believes(placement.id)) return;
     if (!this.book.add(placement, this.#clock.nowMs)) return;
     this.gossip.spread(placement, from);
     // what it means for stages that it does not name is seen to at the next tick

@@ -3,7 +3,7 @@ import { FORGET_MS } from './constants.ts';
 import type { StageKey } from './messages.ts';
 
 /** Of an epoch: the lower part is the proposer's incarnation, the rest the round, which rises. */
-const INCARNATIONS = 256;
+export const INCARNATIONS = 256;
 /** Models of which it is remembered how high their placements were. */
 const MOST_FORGOTTEN = 256;
 
@@ -18,6 +18,11 @@ export function nextEpoch(highest: number, incarnation: number): number {
 /** Proposals of one round did not know of one another. */
 export function roundOf(epoch: number): number {
   return Math.floor(epoch / INCARNATIONS);
+}
+
+/** What frames carry of an epoch: its lower 32 bits. With session and attempt they are enough to tell what is current. */
+export function fenceOf({ epoch }: PlacementId): number {
+  return epoch % 2 ** 32;
 }
 
 /** Greater than 0 where a is the higher one: by epoch, then by proposer. Of one model. */
@@ -99,6 +104,28 @@ export class PlacementBook {
     known.splice(at, 0, { placement, learnedMs: nowMs, unlinkedSinceMs: undefined });
     this.version++;
     return true;
+  }
+
+  /** The highest that a placement of any known model has; 0: none. */
+  get highestEpoch(): number {
+    let highest = 0;
+    for (const known of this.#models.values()) highest = Math.max(highest, known[0]?.placement.id.epoch ?? 0);
+    return highest;
+  }
+
+  /** Forgets placements above an epoch: nobody believes them. */
+  dropAbove(epoch: number): void {
+    if (this.highestEpoch <= epoch) return;
+    for (const [model, known] of this.#models) {
+      const kept = known.filter(({ placement }) => placement.id.epoch <= epoch);
+      if (kept.length > 0) this.#models.set(model, kept);
+      else {
+        this.#models.delete(model);
+        this.#usedMs.delete(model);
+      }
+    }
+    for (const [model, past] of this.#past) if (past.epoch > epoch) this.#past.delete(model);
+    this.version++;
   }
 
   /** The highest that a placement of the model ever had, as far as is known; 0: none. */

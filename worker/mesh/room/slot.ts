@@ -11,6 +11,7 @@ import {
   type StartMessage,
   type TokensFrame,
 } from './messages.ts';
+import { fenceOf } from './placement-order.ts';
 import type { Post } from './post.ts';
 import { Retention } from './retention.ts';
 
@@ -38,7 +39,7 @@ export class Slot<P> {
   readonly driver: DeviceId;
   /** The highest that was prepared here. */
   attempt = 0;
-  /** Of its placement. */
+  /** Of its placement, as frames carry it. */
   epoch = 0;
   /** When something of the session came last. */
   usedMs: number;
@@ -116,7 +117,7 @@ export class Slot<P> {
   prepare({ attempt, placement, stage }: PrepareMessage): void {
     this.halt();
     this.attempt = attempt;
-    this.epoch = placement.id.epoch;
+    this.epoch = fenceOf(placement.id);
     const { stages } = placement;
     this.#neighbours = {
       first: stages[0]?.device,

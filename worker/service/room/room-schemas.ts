@@ -33,7 +33,7 @@ const position = whole(MAX_POSITIONS);
 const model = v.pipe(v.string(), v.minLength(1), v.maxLength(1024));
 const placementId: v.GenericSchema<unknown, PlacementId> = v.strictObject({
   model,
-  epoch: u32,
+  epoch: whole(2 ** 48),
   proposer: DeviceIdSchema,
 });
 const assignment = v.strictObject({ device: DeviceIdSchema, first: whole(MAX_LAYERS), last: whole(MAX_LAYERS) });
