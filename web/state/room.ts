@@ -214,6 +214,8 @@ export class RoomState {
   follow(view: RoomView | undefined, removed: boolean): void {
     if (view?.slot !== undefined) sessionStorage.setItem(SLOT, String(view.slot));
     if (view === undefined || view.phase === 'in' || !MAY_WORK_YET.includes(view.refused)) this.#keptInvite.forget();
+    // a refusal that was one device's word: another one asks
+    else if (this.#joinedWith !== undefined) this.#keptInvite.keep(this.#joinedWith);
     this.#removed.set(removed);
     this.#view.set(view);
     const directory = view?.directory ?? '';
