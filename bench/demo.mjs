@@ -213,7 +213,13 @@ function wordsFor(line) {
     case 'suspected':
       return `${line.device} is not heard of`;
     case 'waiting':
-      return { loading: 'layers are being loaded', linking: 'devices connect', busy: 'devices are busy' }[line.reason];
+      return {
+        loading: 'layers are being loaded',
+        linking: 'devices connect',
+        busy: 'devices are busy',
+        storing: 'the disk is waited for',
+        reading: 'the model is not known here yet',
+      }[line.reason];
     case 'moved':
       return `goes on over ${[...new Set(line.devices)].join(', ')}`;
     case 'paused':

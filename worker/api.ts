@@ -222,7 +222,7 @@ export type GenerateEvent =
 /** What a room does about an answer; devices by the names that people gave them. */
 export type RoomLine =
   | { readonly kind: 'suspected'; readonly device: string }
-  | { readonly kind: 'waiting'; readonly reason: 'loading' | 'linking' | 'busy' }
+  | { readonly kind: 'waiting'; readonly reason: 'loading' | 'linking' | 'busy' | 'storing' | 'reading' }
   /** `devices` have layers since that others had when the last token came; `gone` of those others went away. */
   | { readonly kind: 'moved'; readonly gone: readonly string[]; readonly devices: readonly string[] }
   /** Nobody who can be reached has room; 0 bytes: those who have it do not reach one another. */

@@ -250,6 +250,8 @@ export const roomWords = {
     loading: 'The devices of the room load their layers. The answer begins by itself.',
     linking: 'The devices of the room are connecting to one another.',
     busy: 'The devices are busy with other answers. This one is next when a place is free.',
+    storing: 'This device’s storage is slow to take the conversation. The answer begins by itself.',
+    reading: 'This device has not read yet what the model is. The answer begins by itself.',
   },
   waitingBegun: 'The layers are made ready again. The answer goes on by itself; nothing is lost.',
   movedFrom: (gone: string, count: number, names: string) =>

@@ -1,4 +1,4 @@
-import { createStore, del, entries, get, set, type UseStore, update } from 'idb-keyval';
+import { createStore, del, delMany, entries, get, keys, set, type UseStore, update } from 'idb-keyval';
 
 /** A few records in IndexedDB. */
 export class RecordStore {
@@ -19,6 +19,21 @@ export class RecordStore {
 
   delete(key: string): Promise<void> {
     return this.#try((store) => del(key, store));
+  }
+
+  keys(): Promise<readonly string[]> {
+    return this.#try((store) => keys<string>(store));
+  }
+
+  /** Deletes the records whose key begins so. */
+  async deleteStartingWith(prefix: string): Promise<void> {
+    const all = await this.keys();
+    await this.#try((store) =>
+      delMany(
+        all.filter((key) => key.startsWith(prefix)),
+        store,
+      ),
+    );
   }
 
   /** Records whose key begins so. */

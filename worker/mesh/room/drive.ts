@@ -1,7 +1,7 @@
 import type { DeviceId, ModelKey, Placement, SessionId, StageAssignment } from '../types.ts';
 import { beginnings, type Holding } from './begins.ts';
 import { BUSY_RETRY_MS, IDLE_MS, IDS_A_FRAME, PREPARE_MS, SILENCE_LAPS, SILENCE_LEAST_MS } from './constants.ts';
-import { type Attempts, attemptsAfter, NO_ATTEMPTS, validPositions, withAttempt } from './cuts.ts';
+import { type Attempts, attemptsAfter, validPositions, withAttempt } from './cuts.ts';
 import type { Effect, Input, SessionHead, Status, StoredSession } from './io.ts';
 import type { Frame, PreparedMessage, RefusedMessage, Sampler } from './messages.ts';
 import { movedLayers } from './moved.ts';
@@ -20,6 +20,8 @@ const MOST_ATTEMPTS = 2 ** 31;
 /** Attempts that came to nothing one after another: from the second on each waits twice as long, then the answer ends. */
 const MOST_FAILURES = 12;
 const FAILED_PAUSE_MS = 250;
+/** A disk that takes longer is said to be waited for; how long that may last, its host decides. */
+const STORE_MS = 2000;
 const FAILED_PAUSE_MOST_MS = 8000;
 
 /**
@@ -79,12 +81,13 @@ export class Drive<P> {
   #storedAttempt: number;
   #headStored = true;
 
-  constructor(post: Post<P>, session: SessionId, model: ModelKey, stored?: StoredSession) {
+  /** @param before the last attempt that may have been, of which nothing is known here */
+  constructor(post: Post<P>, session: SessionId, model: ModelKey, stored?: StoredSession, before = 0) {
     this.#post = post;
     this.session = session;
     this.model = model;
     this.#tokens = [...(stored?.tokens ?? [])];
-    this.#attempts = stored?.head.attempts ?? NO_ATTEMPTS;
+    this.#attempts = stored?.head.attempts ?? attemptsAfter(before);
     this.#storedAttempt = this.#attempts.last;
     this.#storedTo = this.#tokens.length;
     if (stored === undefined) return;
@@ -206,6 +209,7 @@ export class Drive<P> {
     this.#attempts = withAttempt(this.#attempts, this.attempt + 1, this.#tokens.length - 1);
     this.#headStored = false;
     this.phase = 'storing';
+    this.#sinceMs = this.#post.nowMs;
     this.#store();
   }
 
@@ -388,6 +392,11 @@ export class Drive<P> {
     if (ending >= 0) this.stop('stop-token');
     else if (this.#tokens.length >= this.#limit) this.stop('length');
     else this.#store();
+  }
+
+  /** The disk has had a while to write the attempt's number. */
+  get waitsForDisk(): boolean {
+    return this.phase === 'storing' && this.#post.nowMs - this.#sinceMs >= STORE_MS;
   }
 
   /** Devices that keep the attempt waiting beyond reason, where that can be said; undefined: it goes on. */

@@ -18,10 +18,10 @@ class Driving {
   stores = true;
   answers = true;
 
-  constructor() {
+  constructor(incarnation = 1) {
     this.node = new RoomNode({
       device: 'a',
-      incarnation: 1,
+      incarnation,
       address: 'a.1',
       name: 'a',
       version: { app: '0', wire: 1 },
@@ -31,7 +31,12 @@ class Driving {
         slice: (rows, from, to) => rows.slice(from, to),
         join: (p) => p.flat(),
       },
-      models: { layers: () => 4, bytes: () => 10, slots: () => 2, vocabulary: () => VOCABULARY },
+      models: {
+        layers: (model) => (model === 'unread' ? undefined : 4),
+        bytes: () => 10,
+        slots: () => 2,
+        vocabulary: () => VOCABULARY,
+      },
       isMember: () => true,
       random: () => 0.5,
     });
@@ -230,4 +235,27 @@ test('an answer that comes on, though attempts break between its tokens, does no
     room.wait(250);
   }
   expect(room.all('answered')).toEqual([{ kind: 'answered', session: 's', finish: 'length' }]);
+});
+
+test('a disk that is slow, and a model whose header is not read, are said to the person', () => {
+  const room = new Driving();
+  room.stores = false;
+  room.ask('m');
+  room.feed({ kind: 'stored', session: 's', ticket: room.all('store').at(-1)?.ticket ?? 0 });
+  room.wait(4000);
+  expect(room.all('status').map(({ status }) => status)).toEqual([{ kind: 'waiting', reason: 'storing' }]);
+  room.stores = true;
+  room.ask('unread');
+  room.wait(4000);
+  expect(room.all('status').at(-1)?.status).toEqual({ kind: 'waiting', reason: 'reading' });
+});
+
+test('attempts of a session that is not on the disk are above those of earlier loads', () => {
+  const first = new Driving();
+  first.ask('m');
+  const second = new Driving(2);
+  second.holds = { at: first.prepares[0]?.attempt ?? 0, have: 3, retained: 0 };
+  second.ask('m');
+  expect(second.prepares[0]?.attempt).toBeGreaterThan(1000);
+  expect(second.starts.at(-1)?.begin).toBe(0);
 });

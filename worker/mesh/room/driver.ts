@@ -13,6 +13,9 @@ import type { View } from './view.ts';
 const LOOK_MS = 1000;
 /** Sessions that were forgotten and whose attempts are remembered: stages that were away may still hold them. */
 const MOST_PAST = 1000;
+/** Attempts of a session in one load of the device, and loads until their numbers come again. */
+const ATTEMPTS_A_LOAD = 65_536;
+const LOADS = 16_384;
 
 /** The sessions of this device: which placement each runs on, and proposals where none would serve. */
 export class Driver<P> {
@@ -23,6 +26,7 @@ export class Driver<P> {
   readonly #seek: (devices: readonly DeviceId[]) => void;
   readonly #drives = new Map<SessionId, Drive<P>>();
   readonly #past = new Map<SessionId, { readonly attempt: number; readonly ticket: number }>();
+  readonly #before: number;
   #lookedMs = Number.NEGATIVE_INFINITY;
   /** Set when `driving` is other than before. */
   changed = false;
@@ -33,7 +37,10 @@ export class Driver<P> {
     placing: Placing,
     propose: (model: ModelKey, stages: readonly StageAssignment[]) => void,
     seek: (devices: readonly DeviceId[]) => void,
+    incarnation: number,
   ) {
+    // a session that is not on the disk may have been there in an earlier load, and stages may hold it still
+    this.#before = ((incarnation - 1) % LOADS) * ATTEMPTS_A_LOAD;
     this.#post = post;
     this.#view = view;
     this.#placing = placing;
@@ -78,7 +85,7 @@ export class Driver<P> {
     let drive = this.#drives.get(input.session);
     if (drive === undefined || drive.model !== input.model) {
       if (drive !== undefined) this.forget(input.session);
-      drive = new Drive(this.#post, input.session, input.model);
+      drive = new Drive(this.#post, input.session, input.model, undefined, this.#before);
       const before = this.#past.get(input.session);
       if (before !== undefined) drive.succeed(before);
       this.#drives.set(input.session, drive);
@@ -170,6 +177,7 @@ export class Driver<P> {
         this.changed = true;
       }
       if (!drive.isAnswering) continue;
+      if (drive.waitsForDisk) drive.tell({ kind: 'waiting', reason: 'storing' });
       const overdue = drive.overdue();
       if (overdue !== undefined) {
         for (const device of overdue) this.#view.distrust(device, nowMs + DISTRUST_MS);
@@ -300,7 +308,10 @@ export class Driver<P> {
     const waitMs = this.#isArriving() ? ARRIVE_MS : this.#rank(drive.model) * RANK_MS;
     if (nowMs - drive.unservedSinceMs < waitMs) return;
     const dealt = this.#placing.deal(drive.model, nowMs, (device) => this.#placing.isAtHand(device));
-    if (dealt === undefined) return;
+    if (dealt === undefined) {
+      drive.tell({ kind: 'waiting', reason: 'reading' });
+      return;
+    }
     if ('stages' in dealt) {
       drive.unservedSinceMs = undefined;
       this.#propose(drive.model, dealt.stages);

@@ -146,7 +146,7 @@ export interface RunEffect<P> {
 /** One calm line for the person whose session it is. */
 export type Status =
   | { readonly kind: 'suspected'; readonly device: DeviceId }
-  | { readonly kind: 'waiting'; readonly reason: 'loading' | 'linking' | 'busy' }
+  | { readonly kind: 'waiting'; readonly reason: 'loading' | 'linking' | 'busy' | 'storing' | 'reading' }
   /** `devices` have layers since that others had when the last token came; `gone` of those others went away. */
   | { readonly kind: 'moved'; readonly gone: readonly DeviceId[]; readonly devices: readonly DeviceId[] }
   /** Nobody who can be reached has room; 0 bytes: there is room, the devices that have it do not reach one another. */

@@ -80,6 +80,7 @@ export class RoomNode<P> {
       this.#placing,
       (model, stages) => this.#propose(model, stages),
       (devices) => this.topology.seek(devices),
+      options.incarnation,
     );
     this.topology = new Topology(post, this.view, profile, random, () => this.gossip.placementsInUse());
     this.topology.onDropped = (peer) => {

@@ -4,9 +4,10 @@ import { noNumbers, type TokenRequest, type TokenRun } from '../../generation/ru
 import { readResult, type SampledToken } from '../../gpu/sampler.ts';
 import type { Input, Status } from '../../mesh/room/io.ts';
 import type { DeviceId, ModelKey, SessionId } from '../../mesh/types.ts';
-import { type SessionEvent, sessionOf } from './room-host.ts';
+import type { SessionEvent } from './room-host.ts';
 import type { RoomSampler } from './room-sampler.ts';
 import type { Rows } from './rows.ts';
+import { sessionOf } from './session-id.ts';
 
 interface Running {
   readonly request: TokenRequest;

@@ -1,7 +1,7 @@
 import type { Link, Links } from '../../mesh/link/index.ts';
 import type { Effect, Input, RoomOptions, StoredSession } from '../../mesh/room/io.ts';
 import { RoomNode } from '../../mesh/room/node.ts';
-import type { DeviceId, SessionId } from '../../mesh/types.ts';
+import type { DeviceId } from '../../mesh/types.ts';
 import type { Frame as WireFrame } from '../../mesh/wire/frame.ts';
 import { fromWire, toWire } from './frames.ts';
 import { type WireMessage, writeMessage } from './room-schemas.ts';
@@ -170,11 +170,4 @@ export class RoomHost {
     }
     this.#backlogs.delete(link);
   }
-}
-
-/** A conversation's session on a device that drives it: the same after a reload, another on another device. */
-export async function sessionOf(conversation: string, device: DeviceId): Promise<SessionId> {
-  const text = new TextEncoder().encode(`shoal session ${device} ${conversation}`);
-  const digest = await crypto.subtle.digest('SHA-256', text);
-  return [...new Uint8Array(digest, 0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

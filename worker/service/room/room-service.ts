@@ -31,13 +31,13 @@ import { stagesByHand } from './by-hand.ts';
 import { modelKey, readModelKey, roomModel } from './model-key.ts';
 import { Room } from './room.ts';
 import { RoomEngine } from './room-engine.ts';
-import { sessionOf } from './room-host.ts';
 import { RoomModels } from './room-models.ts';
 import { PlacementSchema } from './room-schemas.ts';
 import type { RoomShare } from './room-share.ts';
 import { RoomStages } from './room-stages.ts';
 import { bestPlacement, roomView } from './room-view.ts';
-import { SessionStore } from './session-store.ts';
+import { sessionOf } from './session-id.ts';
+import { eraseConversation, SessionStore } from './session-store.ts';
 
 const VIEW_MS = 250;
 /** How often is looked whether other windows take more or less. */
@@ -118,6 +118,7 @@ export class RoomService implements RoomApi {
     await current.room.members?.leave().catch(() => {});
     const device = await this.#open();
     await this.#leaveCurrent();
+    await this.#eraseSessions(current);
     await device.forgetRoom(current.names.secret);
     // the tombstone is for good: with another invite it comes back as a new device
     if (current.room.members !== undefined) await device.renewKey(current.names.secret);
@@ -224,7 +225,12 @@ export class RoomService implements RoomApi {
 
   /** Frees what conversations keep in the room. */
   async forget(conversation: string): Promise<void> {
-    for (const engine of this.#current?.engines.values() ?? []) await engine.forget(conversation);
+    const { room, key } = this.#current ?? {};
+    if (room !== undefined && key !== undefined) {
+      room.host?.feed({ kind: 'forget', session: await sessionOf(conversation, key.device) });
+    }
+    // also what an earlier load drove, or another window
+    await eraseConversation(this.#sessions, conversation).catch(() => {});
   }
 
   // ---------- inside ----------
@@ -361,9 +367,16 @@ export class RoomService implements RoomApi {
     if (this.#current !== current || current.isLeaving) return;
     const device = await this.#open();
     await this.#leaveCurrent();
+    await this.#eraseSessions(current);
     await device.forgetRoom(current.names.secret);
     await device.renewKey(current.names.secret);
     if (this.#current === undefined) this.#options.onRoom(undefined, true);
+  }
+
+  /** What was said over the room is in the conversations; here it is kept for the room alone. */
+  async #eraseSessions({ store, key }: Current): Promise<void> {
+    store?.close();
+    await this.#sessions.deleteStartingWith(`${key.device}:`).catch(() => {});
   }
 
   async #leaveCurrent(): Promise<void> {

@@ -1,7 +1,16 @@
+import { StorageError } from '../../errors.ts';
+import type { RecordStore } from '../../mesh/identity/index.ts';
+import { attemptsAfter } from '../../mesh/room/cuts.ts';
 import type { Effect, SessionHead, StoredSession } from '../../mesh/room/io.ts';
 import type { ModelKey, SessionId } from '../../mesh/types.ts';
+import { sessionOf } from './session-id.ts';
 
 type StoreEffect = Extract<Effect<never>, { kind: 'store' }>;
+
+/** A disk that has not taken a write by then is taken for one that does not. */
+const WRITE_MS = 10_000;
+/** More attempts than a session comes to in one load: what they left at stages is void where they are not on the disk. */
+const UNWRITTEN_ATTEMPTS = 65_536;
 
 /** A few records somewhere that lasts. */
 export interface SessionRecords {
@@ -15,6 +24,8 @@ interface Kept {
   tokens: number[];
   /** Asked for and not yet on the disk. */
   tickets: number[];
+  /** The disk has no tokens of it, and does not say that it has. */
+  isMarked: boolean;
 }
 
 /**
@@ -29,13 +40,15 @@ export class SessionStore {
   readonly #kept = new Map<SessionId, Kept>();
   readonly #dirty = new Set<SessionId>();
   #writing: Promise<void> | undefined;
+  /** Since the last write that failed none did not. */
+  #hasFailed = false;
 
   /** @param prefix tells the device of this window from those of others */
   constructor(options: {
     readonly records: SessionRecords;
     readonly prefix: string;
     readonly stored: (session: SessionId, ticket: number) => void;
-    /** A disk that is full: the tokens are in memory alone, and the answer goes on. */
+    /** A disk that is full or hangs: the tokens are in memory alone, and the answer goes on. Once until it works again. */
     readonly failed: (error: unknown) => void;
   }) {
     this.#records = options.records;
@@ -48,7 +61,8 @@ export class SessionStore {
   async restore(): Promise<readonly StoredSession[]> {
     const records = await this.#records.startingWith(this.#prefix).catch((): readonly unknown[] => []);
     const sessions = records.filter(isStored);
-    for (const { head, tokens } of sessions) this.#kept.set(head.session, { head, tokens: [...tokens], tickets: [] });
+    for (const { head, tokens } of sessions)
+      this.#kept.set(head.session, { head, tokens: [...tokens], tickets: [], isMarked: false });
     return sessions.map(({ head, tokens }) => ({ head: { ...head, answering: false }, tokens }));
   }
 
@@ -59,7 +73,7 @@ export class SessionStore {
   }
 
   store({ head, from, tokens, ticket }: StoreEffect): void {
-    const kept = this.#kept.get(head.session) ?? { head, tokens: [], tickets: [] };
+    const kept = this.#kept.get(head.session) ?? { head, tokens: [], tickets: [], isMarked: false };
     kept.head = head;
     kept.tokens.length = Math.min(kept.tokens.length, from);
     for (const token of tokens) kept.tokens.push(token);
@@ -73,6 +87,12 @@ export class SessionStore {
     this.#kept.delete(session);
     this.#dirty.delete(session);
     await this.#records.delete(this.#prefix + session).catch(() => {});
+  }
+
+  /** Nothing is written any more. */
+  close(): void {
+    this.#kept.clear();
+    this.#dirty.clear();
   }
 
   /** Resolves when all is written. */
@@ -90,10 +110,68 @@ export class SessionStore {
       if (kept === undefined) continue;
       const tickets = kept.tickets.splice(0);
       const record: StoredSession = { head: kept.head, tokens: [...kept.tokens] };
-      await this.#records.set(this.#prefix + session, record).catch(this.#failed);
+      try {
+        await inTime(this.#records.set(this.#prefix + session, record));
+        kept.isMarked = false;
+        this.#hasFailed = false;
+      } catch (error) {
+        await this.#mark(session, kept);
+        if (!this.#hasFailed) this.#failed(inWords(error));
+        this.#hasFailed = true;
+      }
       for (const ticket of tickets) this.#stored(session, ticket);
     }
     this.#writing = undefined;
+  }
+
+  /**
+   * What the disk has of the session is of before, and the next load would take it for all. So it is taken away, which a
+   * full disk allows, and the next load begins at position 0 whatever stages say they hold.
+   */
+  async #mark(session: SessionId, kept: Kept): Promise<void> {
+    if (kept.isMarked || this.#kept.get(session) !== kept) return;
+    const key = this.#prefix + session;
+    const attempts = attemptsAfter(kept.head.attempts.last + UNWRITTEN_ATTEMPTS);
+    const mark: StoredSession = { head: { ...kept.head, attempts, answering: false }, tokens: [] };
+    try {
+      await inTime(this.#records.delete(key));
+      kept.isMarked = true;
+      if (this.#kept.get(session) === kept) await inTime(this.#records.set(key, mark));
+    } catch {
+      // tried again with the next write, unless there is nothing any more that would be believed
+    }
+  }
+}
+
+function inTime(work: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const seconds = WRITE_MS / 1000;
+      reject(new StorageError(`This device's storage has not taken the conversation within ${seconds} seconds.`));
+    }, WRITE_MS);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+function inWords(error: unknown): StorageError {
+  if (error instanceof StorageError) return error;
+  const isFull = error instanceof Error && error.name === 'QuotaExceededError';
+  return new StorageError(
+    `This device's storage ${isFull ? 'is full' : 'does not take the conversation'}: after a reload the room reads it from its start. Free some space in this browser or on the disk.`,
+  );
+}
+
+/** Erases what devices of this browser keep of a conversation, whichever window drove it. */
+export async function eraseConversation(
+  records: Pick<RecordStore, 'keys' | 'delete'>,
+  conversation: string,
+): Promise<void> {
+  const keys = await records.keys();
+  const devices = new Set(keys.flatMap((key) => key.split(':')[0] ?? []));
+  for (const device of devices) {
+    const key = `${device}:${await sessionOf(conversation, device)}`;
+    if (keys.includes(key)) await records.delete(key);
   }
 }
 

@@ -1,0 +1,111 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import type { SessionHead, StoredSession } from '../../mesh/room/io.ts';
+import { sessionOf } from './session-id.ts';
+import { eraseConversation, SessionStore } from './session-store.ts';
+
+afterEach(() => vi.useRealTimers());
+
+function headOf(last: number): SessionHead {
+  return {
+    session: 's',
+    model: 'm',
+    attempts: { last, forgotten: 0, kept: [[last, 1]] },
+    answering: true,
+    limit: 99,
+    stopTokens: [],
+    sampler: null,
+  };
+}
+
+function openStore() {
+  const disk = new Map<string, unknown>();
+  const told = { stored: [] as number[], failures: [] as unknown[] };
+  const state = { set: async (key: string, value: unknown) => void disk.set(key, value) };
+  const records = {
+    set: (key: string, value: unknown) => state.set(key, value),
+    delete: async (key: string) => void disk.delete(key),
+    startingWith: async (prefix: string) => [...disk].filter(([key]) => key.startsWith(prefix)).map(([, v]) => v),
+  };
+  const open = () =>
+    new SessionStore({
+      records,
+      prefix: 'd:',
+      stored: (_, ticket) => told.stored.push(ticket),
+      failed: (error) => told.failures.push(error),
+    });
+  return { disk, told, state, open };
+}
+
+const quota = async () => {
+  throw new DOMException('full', 'QuotaExceededError');
+};
+
+test('after a write that failed the next load believes no stage, and the person hears of it once', async () => {
+  const { disk, told, state, open } = openStore();
+  const store = open();
+  store.store({ kind: 'store', ticket: 1, head: headOf(3), from: 0, tokens: [1, 2, 3] });
+  await store.settled();
+  const works = state.set;
+  // the disk is full for what is longer than a mark
+  state.set = async (key, value) => ((value as StoredSession).tokens.length > 0 ? quota() : works(key, value));
+  for (let ticket = 2; ticket <= 4; ticket++) {
+    store.store({ kind: 'store', ticket, head: headOf(3 + ticket), from: 0, tokens: [1, 9, 9, 9] });
+    await store.settled();
+  }
+  expect(told.stored).toEqual([1, 2, 3, 4]);
+  expect(told.failures).toHaveLength(1);
+  expect(disk.size).toBe(1);
+  const [restored] = await open().restore();
+  expect(restored?.tokens).toEqual([]);
+  expect(restored?.head.attempts.last).toBeGreaterThan(1000);
+  expect(restored?.head.attempts).toMatchObject({ forgotten: (restored?.head.attempts.last ?? 0) + 1, kept: [] });
+  // the disk has room again
+  state.set = works;
+  store.store({ kind: 'store', ticket: 5, head: headOf(9), from: 4, tokens: [7] });
+  await store.settled();
+  expect((await open().restore())[0]).toMatchObject({ tokens: [1, 9, 9, 9, 7], head: { attempts: { last: 9 } } });
+  state.set = quota;
+  store.store({ kind: 'store', ticket: 6, head: headOf(10), from: 5, tokens: [7] });
+  await store.settled();
+  expect(told.failures).toHaveLength(2);
+  expect(disk.size).toBe(0);
+});
+
+test('a write that never ends holds the answer up for ten seconds', async () => {
+  vi.useFakeTimers();
+  const { told, state, open } = openStore();
+  const store = open();
+  state.set = () => new Promise(() => {});
+  store.store({ kind: 'store', ticket: 1, head: headOf(1), from: 0, tokens: [1] });
+  await vi.advanceTimersByTimeAsync(9000);
+  expect(told.stored).toEqual([]);
+  await vi.advanceTimersByTimeAsync(12_000);
+  expect(told.stored).toEqual([1]);
+  expect(told.failures).toMatchObject([{ remedy: 'free-storage' }]);
+});
+
+test('a session that was erased meanwhile is not marked', async () => {
+  const { disk, state, open } = openStore();
+  const store = open();
+  let fail = () => {};
+  state.set = () => new Promise((_, reject) => (fail = () => reject(new Error('full'))));
+  store.store({ kind: 'store', ticket: 1, head: headOf(1), from: 0, tokens: [1] });
+  await Promise.resolve();
+  await store.erase('s');
+  state.set = async (key, value) => void disk.set(key, value);
+  fail();
+  await store.settled();
+  expect(disk.size).toBe(0);
+});
+
+test('a deleted conversation leaves nothing on the disk, whichever device of this browser drove it', async () => {
+  const disk = new Map<string, unknown>();
+  for (const device of ['one', 'two']) {
+    for (const conversation of ['gone', 'kept']) {
+      disk.set(`${device}:${await sessionOf(conversation, device)}`, conversation);
+    }
+  }
+  const records = { keys: async () => [...disk.keys()], delete: async (key: string) => void disk.delete(key) };
+  await eraseConversation(records, 'gone');
+  expect([...disk.values()]).toEqual(['kept', 'kept']);
+});
