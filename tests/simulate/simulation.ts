@@ -306,7 +306,7 @@ export class Simulation {
   }
 
   #noteProposals(device: SimDevice, message: ControlMessage): void {
-    if (message.type !== 'gossip') return;
+    if (message.kind !== 'gossip') return;
     for (const { id, stages } of message.placements) {
       const name = `${id.model} ${id.epoch} ${id.proposer}`;
       if (id.proposer !== device.id || this.#proposed.has(name)) continue;

@@ -1,5 +1,5 @@
 import type { ControlMessage } from '../../worker/mesh/room/messages.ts';
-import { roomCodec, type WireMessage, writeMessage } from '../../worker/service/room/room-schemas.ts';
+import { roomCodec, type WireMessage } from '../../worker/service/room/room-schemas.ts';
 import type { Plant, SimEffect } from './device.ts';
 
 /** What the key of a model begins with that a hub has. */
@@ -33,7 +33,7 @@ export function throughTheWire(dropped: Map<string, number>): Plant {
     const passes = (effect: SimEffect) => {
       if (effect.kind !== 'send') return true;
       const { message } = effect;
-      const isSmall = message.type === 'gossip' && message.states.length + message.placements.length < SMALL_ENTRIES;
+      const isSmall = message.kind === 'gossip' && message.states.length + message.placements.length < SMALL_ENTRIES;
       if (isSmall && small++ % SMALL_EACH > 0) return true;
       const fault = faultOf(effect.message);
       if (fault !== undefined) dropped.set(fault, (dropped.get(fault) ?? 0) + 1);
@@ -46,14 +46,14 @@ export function throughTheWire(dropped: Map<string, number>): Plant {
 function faultOf(message: ControlMessage): string | undefined {
   try {
     const read = roomCodec.decode(roomCodec.encode(asInProduct(message)));
-    return 'dropped' in read ? `${message.type} ${read.dropped}` : undefined;
+    return 'dropped' in read ? `${message.kind} ${read.dropped}` : undefined;
   } catch (error) {
-    return `${message.type} ${error instanceof RangeError ? 'not written' : String(error)}`;
+    return `${message.kind} ${error instanceof RangeError ? 'not written' : String(error)}`;
   }
 }
 
 /** With a sampler as it really is. */
 function asInProduct(message: ControlMessage): WireMessage {
-  if (message.type !== 'start' || message.sampler === null) return writeMessage(message);
-  return writeMessage({ ...message, sampler: { ...SAMPLER, ...(message.sampler as { seed: number }) } });
+  if (message.kind !== 'start' || message.sampler === null) return message;
+  return { ...message, sampler: { ...SAMPLER, ...(message.sampler as { seed: number }) } };
 }

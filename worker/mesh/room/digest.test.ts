@@ -34,7 +34,7 @@ test('digests name every placement once, each between its models, and each fits 
 
 test('few placements are one digest of all models', () => {
   const placements = [{ model: 'm', epoch: 256, proposer: 'a' }];
-  expect(digestsOf([['a', 1, 1]], placements)).toEqual([{ type: 'digest', states: [['a', 1, 1]], placements }]);
+  expect(digestsOf([['a', 1, 1]], placements)).toEqual([{ kind: 'digest', states: [['a', 1, 1]], placements }]);
 });
 
 test('records are split by their number and by their bytes, in order', () => {

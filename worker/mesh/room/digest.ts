@@ -2,7 +2,7 @@ import type { ModelKey, PlacementId } from '../types.ts';
 import { DEVICES_A_DIGEST, jsonBytes, MESSAGE_BYTES, PLACEMENTS_A_MESSAGE, within } from './limits.ts';
 import type { ControlMessage, RecordPair } from './messages.ts';
 
-export type Digest = Extract<ControlMessage, { type: 'digest' }>;
+export type Digest = Extract<ControlMessage, { kind: 'digest' }>;
 
 /**
  * What a device knows, in as many messages as that needs: the states in the first, each with the placements of the models
@@ -21,7 +21,7 @@ export function digestsOf(pairs: readonly RecordPair[], ids: readonly PlacementI
     const groupBytes = group.reduce((sum, id) => sum + jsonBytes(id), 0);
     const isFull = placements.length + group.length > PLACEMENTS_A_MESSAGE || bytes + groupBytes > MESSAGE_BYTES;
     if (isFull && last !== null) {
-      digests.push({ type: 'digest', states, placements, models: [after, last] });
+      digests.push({ kind: 'digest', states, placements, models: [after, last] });
       after = last;
       states = [];
       placements = [];
@@ -31,7 +31,7 @@ export function digestsOf(pairs: readonly RecordPair[], ids: readonly PlacementI
     bytes += groupBytes;
     last = model;
   }
-  const rest: Digest = { type: 'digest', states, placements };
+  const rest: Digest = { kind: 'digest', states, placements };
   digests.push(after === null ? rest : { ...rest, models: [after, null] });
   return digests;
 }

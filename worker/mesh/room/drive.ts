@@ -188,7 +188,7 @@ export class Drive<P> {
   }
 
   forget(): void {
-    for (const device of this.#devices()) this.#post.send(device, { type: 'forget', session: this.session });
+    for (const device of this.#devices()) this.#post.send(device, { kind: 'forget', session: this.session });
     this.phase = 'idle';
     this.#post.emit({ kind: 'erase', session: this.session });
   }
@@ -239,7 +239,7 @@ export class Drive<P> {
   #endAttempt(): void {
     if (this.isAttempting) {
       const { session, attempt } = this;
-      for (const device of this.#devices()) this.#post.send(device, { type: 'stop', session, attempt });
+      for (const device of this.#devices()) this.#post.send(device, { kind: 'stop', session, attempt });
     }
   }
 
@@ -253,7 +253,7 @@ export class Drive<P> {
     this.#prepared = new Array(placement.stages.length).fill(undefined);
     const { session, attempt } = this;
     placement.stages.forEach(({ device }, stage) => {
-      this.#post.send(device, { type: 'prepare', session, attempt, placement, stage });
+      this.#post.send(device, { kind: 'prepare', session, attempt, placement, stage });
     });
   }
 
@@ -302,7 +302,7 @@ export class Drive<P> {
       const { device, slot } = addresses[i] as (typeof addresses)[number];
       const next = addresses[i + 1];
       this.#post.send(device, {
-        type: 'start',
+        kind: 'start',
         session,
         attempt,
         stage: i,

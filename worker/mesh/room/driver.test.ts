@@ -58,7 +58,7 @@ class Driving {
       stateOf('b', { links: ['a', 'c'], stages }),
       stateOf('c', { links: ['a', 'b'], profile: { ...stateOf('c').profile, compute: false } }),
     ];
-    this.hear('b', { type: 'gossip', states, placements });
+    this.hear('b', { kind: 'gossip', states, placements });
   }
 
   feed(input: Input<number[]>): void {
@@ -69,9 +69,9 @@ class Driving {
         if (effect.kind === 'store' && this.stores) {
           todo.push({ kind: 'stored', session: effect.head.session, ticket: effect.ticket });
         }
-        if (effect.kind !== 'send' || effect.message.type !== 'prepare' || !this.answers) continue;
+        if (effect.kind !== 'send' || effect.message.kind !== 'prepare' || !this.answers) continue;
         const { session, attempt, stage } = effect.message;
-        const message = { type: 'prepared', session, attempt, stage, slot: 0, ...this.holds } as const;
+        const message = { kind: 'prepared', session, attempt, stage, slot: 0, ...this.holds } as const;
         todo.push({ kind: 'control', peer: effect.peer, message });
       }
     }
@@ -102,10 +102,10 @@ class Driving {
     });
   }
 
-  #sent<T extends ControlMessage['type']>(type: T): Extract<ControlMessage, { type: T }>[] {
+  #sent<K extends ControlMessage['kind']>(kind: K): Extract<ControlMessage, { kind: K }>[] {
     return this.effects.flatMap((effect) =>
-      effect.kind === 'send' && effect.message.type === type
-        ? [effect.message as Extract<ControlMessage, { type: T }>]
+      effect.kind === 'send' && effect.message.kind === kind
+        ? [effect.message as Extract<ControlMessage, { kind: K }>]
         : [],
     );
   }
@@ -182,7 +182,7 @@ test('a refusal counts only from the device of that stage, and no number that le
   room.answers = false;
   room.ask('m');
   const [{ attempt } = { attempt: 0 }] = room.prepares;
-  const refused = { type: 'refused', session: 's', attempt, stage: 0, reason: 'stale' } as const;
+  const refused = { kind: 'refused', session: 's', attempt, stage: 0, reason: 'stale' } as const;
   room.hear('c', { ...refused, known: 900 });
   expect(room.prepares).toHaveLength(1);
   room.hear('b', { ...refused, known: 0xffffffff });
@@ -215,7 +215,7 @@ test('an answer that its stages give up each time is begun at longer and longer 
   while (room.nowMs < 300_000 && room.all('answered').length === 0) {
     const last = room.starts.at(-1)?.attempt ?? 0;
     if (begun.length < room.starts.length) begun.push(room.nowMs);
-    room.hear('b', { type: 'broken', session: 's', attempt: last });
+    room.hear('b', { kind: 'broken', session: 's', attempt: last });
     room.wait(250);
   }
   expect(room.all('answered')).toEqual([{ kind: 'answered', session: 's', finish: 'failed' }]);
@@ -231,7 +231,7 @@ test('an answer that comes on, though attempts break between its tokens, does no
   room.feed({ kind: 'answer', session: 's', model: 'm', tokens: [1], maxTokens: 40, stopTokens: [], sampler: {} });
   for (let first = 1; first <= 40; first++) {
     room.say('b', first, [7]);
-    room.hear('b', { type: 'broken', session: 's', attempt: room.starts.at(-1)?.attempt ?? 0 });
+    room.hear('b', { kind: 'broken', session: 's', attempt: room.starts.at(-1)?.attempt ?? 0 });
     room.wait(250);
   }
   expect(room.all('answered')).toEqual([{ kind: 'answered', session: 's', finish: 'length' }]);

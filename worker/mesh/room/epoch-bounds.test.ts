@@ -5,7 +5,7 @@ import { nextEpoch } from './placement-order.ts';
 
 const FAR = 2 ** 39;
 const digest = (epochs: readonly number[], models?: Digest['models']): Digest => ({
-  type: 'digest',
+  kind: 'digest',
   states: [],
   placements: epochs.map((epoch) => ({ model: 'm', epoch, proposer: 'p' })),
   ...(models === undefined ? {} : { models }),

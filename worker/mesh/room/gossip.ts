@@ -92,7 +92,7 @@ export class Gossip<P> {
   /** A placement that is new here, to all but who brought it. */
   spread(placement: Placement, from: DeviceId | undefined): void {
     for (const peer of this.#links.up()) {
-      if (peer !== from) this.#post.send(peer, { type: 'gossip', states: [], placements: [placement] });
+      if (peer !== from) this.#post.send(peer, { kind: 'gossip', states: [], placements: [placement] });
     }
   }
 
@@ -128,13 +128,13 @@ export class Gossip<P> {
     if (lacks.length > 0 || missing.length > 0) this.#sendNews(from, lacks, missing);
     let states = asks.slice(0, DEVICES_A_DIGEST);
     for (const placements of split(wanted, PLACEMENTS_A_MESSAGE, MESSAGE_BYTES / 2)) {
-      this.#post.send(from, { type: 'ask', states, placements });
+      this.#post.send(from, { kind: 'want', states, placements });
       states = [];
     }
-    if (states.length > 0) this.#post.send(from, { type: 'ask', states, placements: [] });
+    if (states.length > 0) this.#post.send(from, { kind: 'want', states, placements: [] });
   }
 
-  answer(from: DeviceId, { states, placements }: Extract<ControlMessage, { type: 'ask' }>): void {
+  answer(from: DeviceId, { states, placements }: Extract<ControlMessage, { kind: 'want' }>): void {
     this.#sendNews(
       from,
       states.map((device) => this.#records.of(device)),
@@ -169,14 +169,14 @@ export class Gossip<P> {
     );
     const [first, ...more] = news;
     const last = records.pop();
-    for (const part of records) this.#post.send(peer, { type: 'gossip', states: part, placements: [] });
+    for (const part of records) this.#post.send(peer, { kind: 'gossip', states: part, placements: [] });
     if (last !== undefined && first !== undefined && bytesOf(last) + bytesOf(first) <= MESSAGE_BYTES) {
-      this.#post.send(peer, { type: 'gossip', states: last, placements: first });
+      this.#post.send(peer, { kind: 'gossip', states: last, placements: first });
     } else {
-      if (last !== undefined) this.#post.send(peer, { type: 'gossip', states: last, placements: [] });
-      if (first !== undefined) this.#post.send(peer, { type: 'gossip', states: [], placements: first });
+      if (last !== undefined) this.#post.send(peer, { kind: 'gossip', states: last, placements: [] });
+      if (first !== undefined) this.#post.send(peer, { kind: 'gossip', states: [], placements: first });
     }
-    for (const part of more) this.#post.send(peer, { type: 'gossip', states: [], placements: part });
+    for (const part of more) this.#post.send(peer, { kind: 'gossip', states: [], placements: part });
   }
 
   /** Placements that everybody shall know: the highest of each model, and those that are driven. */

@@ -17,30 +17,30 @@ export type Sampler = unknown;
 
 /** What devices say on the control channel: JSON, at most 64 KiB, validated by the wire before it comes here. */
 export type ControlMessage =
-  | { readonly type: 'gossip'; readonly states: readonly DeviceState[]; readonly placements: readonly Placement[] }
+  | { readonly kind: 'gossip'; readonly states: readonly DeviceState[]; readonly placements: readonly Placement[] }
   | {
-      readonly type: 'digest';
+      readonly kind: 'digest';
       /** None: it speaks of placements alone. */
       readonly states: readonly RecordPair[];
       readonly placements: readonly PlacementId[];
       /** Of models above the first and up to the second; null: without a bound. Absent: of all. */
       readonly models?: readonly [after: ModelKey | null, upTo: ModelKey | null];
     }
-  | { readonly type: 'ask'; readonly states: readonly DeviceId[]; readonly placements: readonly PlacementId[] }
-  | { readonly type: 'goodbye' }
+  | { readonly kind: 'want'; readonly states: readonly DeviceId[]; readonly placements: readonly PlacementId[] }
+  | { readonly kind: 'goodbye' }
   | PrepareMessage
   | PreparedMessage
   | RefusedMessage
   | StartMessage
   /** The attempts up to this one are over; what they computed stays. */
-  | { readonly type: 'stop'; readonly session: SessionId; readonly attempt: number }
+  | { readonly kind: 'stop'; readonly session: SessionId; readonly attempt: number }
   /** The session is gone for good. */
-  | { readonly type: 'forget'; readonly session: SessionId }
+  | { readonly kind: 'forget'; readonly session: SessionId }
   /** From a stage to the driver: frames of this attempt were or may be lost here. */
-  | { readonly type: 'broken'; readonly session: SessionId; readonly attempt: number };
+  | { readonly kind: 'broken'; readonly session: SessionId; readonly attempt: number };
 
 export interface PrepareMessage {
-  readonly type: 'prepare';
+  readonly kind: 'prepare';
   readonly session: SessionId;
   readonly attempt: number;
   readonly placement: Placement;
@@ -49,7 +49,7 @@ export interface PrepareMessage {
 }
 
 export interface PreparedMessage {
-  readonly type: 'prepared';
+  readonly kind: 'prepared';
   readonly session: SessionId;
   readonly attempt: number;
   readonly stage: number;
@@ -63,7 +63,7 @@ export interface PreparedMessage {
 }
 
 export interface RefusedMessage {
-  readonly type: 'refused';
+  readonly kind: 'refused';
   readonly session: SessionId;
   readonly attempt: number;
   readonly stage: number;
@@ -73,7 +73,7 @@ export interface RefusedMessage {
 }
 
 export interface StartMessage {
-  readonly type: 'start';
+  readonly kind: 'start';
   readonly session: SessionId;
   readonly attempt: number;
   readonly stage: number;

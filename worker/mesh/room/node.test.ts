@@ -44,7 +44,7 @@ test('a peer that is silent for 4 s loses its link, and the record says so', () 
 
 test('a goodbye makes the link lost at once', () => {
   const { room } = linked(500);
-  const effects = room.handle({ kind: 'control', peer: 'b', message: { type: 'goodbye' } }, 600);
+  const effects = room.handle({ kind: 'control', peer: 'b', message: { kind: 'goodbye' } }, 600);
   expect(effects).toContainEqual({ kind: 'disconnect', peer: 'b' });
   expect(room.view.isLive('b')).toBe(false);
 });
@@ -52,7 +52,7 @@ test('a goodbye makes the link lost at once', () => {
 test('after a sleep it says how it is and asks for news, before anything else; nobody is lost for it', () => {
   const { room } = linked(1000);
   const effects = room.handle({ kind: 'tick' }, 61_000);
-  expect(sent(effects).map(({ type }) => type)).toEqual(['gossip', 'digest']);
+  expect(sent(effects).map(({ kind }) => kind)).toEqual(['gossip', 'digest']);
   expect(room.links.isUp('b')).toBe(true);
 });
 
@@ -65,7 +65,7 @@ test('a connection that failed does not end the one that came about meanwhile', 
 test('a record of itself that is higher than its own is gone on from', () => {
   const { room } = linked(500);
   const old = stateOf('a', { incarnation: 7, counter: 3 });
-  room.handle({ kind: 'control', peer: 'b', message: { type: 'gossip', states: [old], placements: [] } }, 600);
+  room.handle({ kind: 'control', peer: 'b', message: { kind: 'gossip', states: [old], placements: [] } }, 600);
   room.handle({ kind: 'tick' }, 750);
   expect(room.records.of('a')).toMatchObject({ incarnation: 7, counter: 4, links: ['b'] });
 });
@@ -73,7 +73,7 @@ test('a record of itself that is higher than its own is gone on from', () => {
 test('nothing is taken of a removed device', () => {
   const removed = new Set<string>();
   const room = node('a', 1, (device) => !removed.has(device));
-  const message: ControlMessage = { type: 'gossip', states: [stateOf('x')], placements: [] };
+  const message: ControlMessage = { kind: 'gossip', states: [stateOf('x')], placements: [] };
   room.handle({ kind: 'link-open', peer: 'b' }, 0);
   room.handle({ kind: 'control', peer: 'b', message }, 500);
   expect(room.records.of('x')).toBeDefined();
@@ -83,7 +83,7 @@ test('nothing is taken of a removed device', () => {
   room.handle({ kind: 'control', peer: 'b', message }, 600);
   expect(room.records.of('x')).toBeUndefined();
   expect(sent(room.handle({ kind: 'link-open', peer: 'c' }, 700))).toMatchObject([
-    { type: 'digest', states: [['a', 1, 2]] },
+    { kind: 'digest', states: [['a', 1, 2]] },
   ]);
 });
 
@@ -92,7 +92,7 @@ test('a member cannot make others keep records of devices that are not in the ro
   room.handle({ kind: 'link-open', peer: 'b' }, 0);
   for (let i = 0; i < 100; i++) {
     const states = [stateOf(`x${i}`, { links: [`x${i + 1}`] }), stateOf(`y${i}`, { links: ['a', 'b'] })];
-    room.handle({ kind: 'control', peer: 'b', message: { type: 'gossip', states, placements: [] } }, 10 + i);
+    room.handle({ kind: 'control', peer: 'b', message: { kind: 'gossip', states, placements: [] } }, 10 + i);
   }
   room.handle({ kind: 'tick' }, 250);
   expect([...room.records.devices()]).toEqual(['a']);
@@ -178,22 +178,22 @@ test('an answer that goes on without the device that went away says who has its 
   const statuses = () => effects.flatMap((effect) => (effect.kind === 'status' ? [effect.status] : []));
   for (const peer of ['b', 'c']) {
     feed({ kind: 'link-open', peer }, 0);
-    hear(peer, { type: 'gossip', states: [ready(peer)], placements: [] }, 0);
+    hear(peer, { kind: 'gossip', states: [ready(peer)], placements: [] }, 0);
   }
   /** All stores are done, all stages prepared. */
   const settle = (nowMs: number) => {
     for (let i = 0; i < effects.length; i++) {
       const effect = effects[i] as Effect<number[]>;
       if (effect.kind === 'store') feed({ kind: 'stored', session: 's', ticket: effect.ticket }, nowMs);
-      if (effect.kind !== 'send' || effect.message.type !== 'prepare') continue;
+      if (effect.kind !== 'send' || effect.message.kind !== 'prepare') continue;
       const { attempt, stage } = effect.message;
       const prepared = { session: 's', attempt, stage, slot: 0, at: 0, have: 0, retained: 0 };
-      hear(effect.peer, { type: 'prepared', ...prepared }, nowMs);
+      hear(effect.peer, { kind: 'prepared', ...prepared }, nowMs);
     }
   };
   const starts = () =>
     effects.flatMap((effect) =>
-      effect.kind === 'send' && effect.message.type === 'start' ? [{ peer: effect.peer, ...effect.message }] : [],
+      effect.kind === 'send' && effect.message.kind === 'start' ? [{ peer: effect.peer, ...effect.message }] : [],
     );
   feed({ kind: 'place', model: 'm', stages: [{ device: 'b', first: 0, last: 4 }] }, 10);
   feed({ kind: 'answer', session: 's', model: 'm', tokens: [1, 2], maxTokens: 9, stopTokens: [], sampler: {} }, 20);
@@ -203,7 +203,7 @@ test('an answer that goes on without the device that went away says who has its 
   const frame = { kind: 'tokens', epoch: 257, session: 's', attempt: begun?.attempt ?? 0, slot: 65535 } as const;
   feed({ kind: 'frame', peer: 'b', frame: { ...frame, first: 2, tokens: [5] } }, 100);
   expect(statuses()).toEqual([]);
-  hear('b', { type: 'goodbye' }, 200);
+  hear('b', { kind: 'goodbye' }, 200);
   for (let nowMs = 250; nowMs <= 1500; nowMs += 250) {
     feed({ kind: 'beat', peer: 'c' }, nowMs);
     feed({ kind: 'tick' }, nowMs);

@@ -284,7 +284,7 @@ export class RoomNode<P> {
   #leave(): void {
     this.#away = true;
     for (const peer of [...this.links.up()]) {
-      this.#send(peer, { type: 'goodbye' });
+      this.#send(peer, { kind: 'goodbye' });
       this.#effects.push({ kind: 'disconnect', peer });
       this.links.letGo(peer);
       this.#unlinked(peer);
@@ -294,7 +294,7 @@ export class RoomNode<P> {
   // ---------- messages ----------
 
   #control(from: DeviceId, message: ControlMessage): void {
-    switch (message.type) {
+    switch (message.kind) {
       case 'gossip':
         for (const state of message.states) this.#learn(from, state);
         for (const placement of message.placements) this.#learnPlacement(from, placement);
@@ -302,7 +302,7 @@ export class RoomNode<P> {
       case 'digest':
         this.gossip.compare(from, message);
         return;
-      case 'ask':
+      case 'want':
         this.gossip.answer(from, message);
         return;
       case 'goodbye':
@@ -379,7 +379,7 @@ export class RoomNode<P> {
         if (this.driver.needs(device)) this.view.news++;
         return;
       case 'for-itself':
-        this.#send(device, { type: 'gossip', states: [state], placements: [] });
+        this.#send(device, { kind: 'gossip', states: [state], placements: [] });
         return;
       case 'doubtful':
         this.topology.seek([device]);

@@ -43,12 +43,12 @@ function prepared(attempt: number, devices = MIDDLE): Slot<number[]> {
 function prepare(slot: Slot<number[]>, attempt: number, devices = MIDDLE): void {
   const stages = devices.map((device, i) => ({ device, first: i * 4, last: i * 4 + 4 }));
   const placement = { id: { model: 'm', epoch: 256, proposer: 'a' }, stages, spares: [] };
-  slot.prepare({ type: 'prepare', session: 's', attempt, placement, stage: devices.indexOf('here') });
+  slot.prepare({ kind: 'prepare', session: 's', attempt, placement, stage: devices.indexOf('here') });
 }
 
 function start(parts: Partial<StartMessage> = {}): StartMessage {
   return {
-    type: 'start',
+    kind: 'start',
     session: 's',
     attempt: 1,
     stage: 1,
@@ -137,7 +137,7 @@ test('a row that is missing ends the attempt and tells the driver', () => {
   slot.frame('before', rowsFrame(0, 4));
   slot.frame('before', rowsFrame(6, 2));
   expect(slot.phase).toBe('idle');
-  expect(sent.at(-1)).toEqual({ type: 'broken', session: 's', attempt: 1 });
+  expect(sent.at(-1)).toEqual({ kind: 'broken', session: 's', attempt: 1 });
 });
 
 test('rows that come before the start wait for it', () => {
@@ -154,7 +154,7 @@ test('a new attempt sends again what the next stage lacks, and computes only wha
   slot.frame('before', rowsFrame(0, 20));
   compute(slot, runs()[0] as RunEffect<number[]>);
   prepare(slot, 2, ['before', 'here', 'new']);
-  expect(sent.at(-1)).toMatchObject({ type: 'prepared', attempt: 2, at: 1, have: 20, retained: 0 });
+  expect(sent.at(-1)).toMatchObject({ kind: 'prepared', attempt: 2, at: 1, have: 20, retained: 0 });
   frames = [];
   slot.start(start({ attempt: 2, begin: 19, next: { device: 'new', slot: 7, begin: 5 } }));
   const rows = frames.map(({ to, frame }) => ({ to, ...frame }));
@@ -225,7 +225,7 @@ test('of frames before the start those of strangers are not kept, and of tokens 
   expect(slot.phase).toBe('prepared');
   for (let i = 0; i < 3; i++) slot.frame('driver', { kind: 'tokens', ...fence, first: i * 1000, tokens });
   expect(slot.phase).toBe('idle');
-  expect(sent.at(-1)?.type).toBe('broken');
+  expect(sent.at(-1)?.kind).toBe('broken');
 });
 
 test('nor does a stage take more tokens or rows than a conversation has while it runs', () => {
@@ -255,6 +255,6 @@ test('a start that makes of a stage what its layers are not is refused', () => {
     const slot = prepared(1);
     slot.start(start(parts));
     expect(slot.phase).toBe('idle');
-    expect(sent.at(-1)).toMatchObject({ type: 'refused', attempt: 1, reason: 'no-stage' });
+    expect(sent.at(-1)).toMatchObject({ kind: 'refused', attempt: 1, reason: 'no-stage' });
   }
 });

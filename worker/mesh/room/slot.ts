@@ -128,7 +128,7 @@ export class Slot<P> {
     this.phase = 'prepared';
     this.#touch();
     this.#post.send(this.driver, {
-      type: 'prepared',
+      kind: 'prepared',
       session: this.session,
       attempt,
       stage,
@@ -148,7 +148,7 @@ export class Slot<P> {
       const { session, attempt } = this;
       this.halt();
       this.#post.send(this.driver, {
-        type: 'refused',
+        kind: 'refused',
         session,
         attempt,
         stage: start.stage,
@@ -194,7 +194,7 @@ export class Slot<P> {
   break(): void {
     if (this.phase === 'idle') return;
     this.halt();
-    this.#post.send(this.driver, { type: 'broken', session: this.session, attempt: this.attempt });
+    this.#post.send(this.driver, { kind: 'broken', session: this.session, attempt: this.attempt });
   }
 
   // ---------- frames ----------

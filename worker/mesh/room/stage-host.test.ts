@@ -33,7 +33,7 @@ function stageHost() {
   const models = { layers: () => 6, bytes: () => 1, slots: () => 8, contextTokens: () => 100 };
   const host = new StageHost<number[]>(post, payloads, models, () => true);
   const prepare = (from: string, attempt: number, parts: { placement?: Placement; stage?: number } = {}) =>
-    host.prepare(from, { type: 'prepare', session: 's', attempt, placement, stage: 1, ...parts });
+    host.prepare(from, { kind: 'prepare', session: 's', attempt, placement, stage: 1, ...parts });
   return { host, sent, effects, prepare };
 }
 
@@ -41,18 +41,18 @@ test('who takes the id of another’s session first takes nothing from it', () =
   const { host, sent, prepare } = stageHost();
   prepare('thief', 900);
   prepare('owner', 1);
-  const slots = sent.map(({ to, message }) => ({ to, type: message.type, slot: 'slot' in message && message.slot }));
+  const slots = sent.map(({ to, message }) => ({ to, kind: message.kind, slot: 'slot' in message && message.slot }));
   expect(slots).toEqual([
-    { to: 'thief', type: 'prepared', slot: 0 },
-    { to: 'owner', type: 'prepared', slot: 1 },
+    { to: 'thief', kind: 'prepared', slot: 0 },
+    { to: 'owner', kind: 'prepared', slot: 1 },
   ]);
   host.forget('thief', 's');
   prepare('owner', 2);
-  expect(sent.at(-1)).toMatchObject({ to: 'owner', message: { type: 'prepared', slot: 1, attempt: 2 } });
+  expect(sent.at(-1)).toMatchObject({ to: 'owner', message: { kind: 'prepared', slot: 1, attempt: 2 } });
 });
 
 test('a placement that ends before the model does, or goes beyond it, is refused', () => {
   const { sent, prepare } = stageHost();
   prepare('owner', 1, { placement: { ...placement, stages: placement.stages.slice(0, 2) } });
-  expect(sent.at(-1)?.message).toMatchObject({ type: 'refused', reason: 'no-stage' });
+  expect(sent.at(-1)?.message).toMatchObject({ kind: 'refused', reason: 'no-stage' });
 });

@@ -185,7 +185,7 @@ export class StageHost<P> {
 
   #refuse(to: DeviceId, message: PrepareMessage, reason: RefusedMessage['reason'], known = 0): void {
     const { session, attempt, stage } = message;
-    this.#post.send(to, { type: 'refused', session, attempt, stage, reason, known });
+    this.#post.send(to, { kind: 'refused', session, attempt, stage, reason, known });
   }
 }
 

@@ -46,7 +46,7 @@ class Mesh {
 
   /** Gossip about others from a device that says what it likes. */
   lie(from: string, to: string, ...states: readonly DeviceState[]): void {
-    this.feed(to, { kind: 'control', peer: from, message: { type: 'gossip', states, placements: [] } });
+    this.feed(to, { kind: 'control', peer: from, message: { kind: 'gossip', states, placements: [] } });
   }
 
   feed(device: string, input: Input<number[]>): void {

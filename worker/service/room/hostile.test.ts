@@ -7,7 +7,7 @@ import { fenceOf, type KnownPlacement } from '../../mesh/room/placement-order.ts
 import { stateOf } from '../../mesh/room/test-states.ts';
 import type { PlacementId } from '../../mesh/types.ts';
 import { toWire } from './frames.ts';
-import { roomCodec, writeMessage } from './room-schemas.ts';
+import { roomCodec } from './room-schemas.ts';
 
 const SELF = 'AAAAAAAAAAAAAAAAAAAAAA';
 const MEMBER = 'BBBBBBBBBBBBBBBBBBBBBA';
@@ -32,7 +32,7 @@ function node(): RoomNode<number[]> {
 function sent(effects: readonly Effect<number[]>[]) {
   return effects.flatMap((effect) => {
     if (effect.kind !== 'send') return [];
-    const read = roomCodec.decode(roomCodec.encode(writeMessage(effect.message)));
+    const read = roomCodec.decode(roomCodec.encode(effect.message));
     expect(read).toHaveProperty('message');
     return [effect.message];
   });
@@ -48,8 +48,8 @@ test('whatever others say of a device, what it says next is taken by its peers',
       room.handle({ kind: 'link-open', peer: MEMBER }, nowMs);
       for (const lie of pairs) {
         const states = [stateOf(SELF, { ...lie, name: 'lie' })];
-        const message = { type: 'gossip', states, placements: [] } as const;
-        expect(roomCodec.decode(roomCodec.encode(writeMessage(message)))).toHaveProperty('message');
+        const message = { kind: 'gossip', states, placements: [] } as const;
+        expect(roomCodec.decode(roomCodec.encode(message))).toHaveProperty('message');
         sent(room.handle({ kind: 'control', peer: MEMBER, message }, nowMs));
         nowMs += 250;
         const messages = sent(room.handle({ kind: 'tick' }, nowMs));
@@ -82,9 +82,9 @@ test('whatever epochs others name, a model can be laid anew, and frames carry wh
         const id = { model, epoch: lie, proposer: MEMBER };
         const placement = { id, stages: [{ device: MEMBER, first: 0, last: 4 }], spares: [] };
         const message = digest
-          ? ({ type: 'digest', states: [], placements: [id] } as const)
-          : ({ type: 'gossip', states: [], placements: [placement] } as const);
-        expect(roomCodec.decode(roomCodec.encode(writeMessage(message)))).toHaveProperty('message');
+          ? ({ kind: 'digest', states: [], placements: [id] } as const)
+          : ({ kind: 'gossip', states: [], placements: [placement] } as const);
+        expect(roomCodec.decode(roomCodec.encode(message))).toHaveProperty('message');
         sent(room.handle({ kind: 'control', peer: MEMBER, message }, 10));
       }
       const before = room.book.highest('m');
@@ -107,13 +107,13 @@ test('an epoch that one member names far above all others is not taken, nor sent
   for (const peer of [MEMBER, THIRD]) room.handle({ kind: 'link-open', peer }, 0);
   room.handle({ kind: 'place', model: 'm', stages: [{ device: SELF, first: 0, last: 4 }] }, 10);
   const honest = room.book.highest('m')?.placement.id as PlacementId;
-  room.handle({ kind: 'control', peer: THIRD, message: { type: 'digest', states: [], placements: [honest] } }, 20);
+  room.handle({ kind: 'control', peer: THIRD, message: { kind: 'digest', states: [], placements: [honest] } }, 20);
   const id = { model: 'm', epoch: 2 ** 40, proposer: MEMBER };
   const placement = { id, stages: [{ device: MEMBER, first: 0, last: 4 }], spares: [] };
-  const lie = { type: 'gossip', states: [], placements: [placement] } as const;
+  const lie = { kind: 'gossip', states: [], placements: [placement] } as const;
   expect(sent(room.handle({ kind: 'control', peer: MEMBER, message: lie }, 30))).toEqual([]);
   expect(room.book.highest('m')?.placement.id).toEqual(honest);
-  const digest = { type: 'digest', states: [], placements: [id, honest] } as const;
+  const digest = { kind: 'digest', states: [], placements: [id, honest] } as const;
   const asked = sent(room.handle({ kind: 'control', peer: MEMBER, message: digest }, 40));
-  expect(asked.filter(({ type }) => type === 'ask')).toEqual([]);
+  expect(asked.filter(({ kind }) => kind === 'want')).toEqual([]);
 });

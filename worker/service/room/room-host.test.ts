@@ -43,7 +43,7 @@ test('a message that cannot be sent takes no other effect with it', () => {
     sampler: null,
   };
   const effects: Effect<Rows>[] = [
-    { kind: 'send', peer: 'b', message: { type: 'goodbye' } },
+    { kind: 'send', peer: 'b', message: { kind: 'goodbye' } },
     { kind: 'store', ticket: 1, head, from: 0, tokens: [1] },
   ];
   vi.spyOn(host.node, 'handle').mockReturnValue(effects);

@@ -4,7 +4,7 @@ import { RoomNode } from '../../mesh/room/node.ts';
 import type { DeviceId } from '../../mesh/types.ts';
 import type { Frame as WireFrame } from '../../mesh/wire/frame.ts';
 import { fromWire, toWire } from './frames.ts';
-import { type WireMessage, writeMessage } from './room-schemas.ts';
+import type { WireMessage } from './room-schemas.ts';
 import type { RoomStages } from './room-stages.ts';
 import type { Rows } from './rows.ts';
 import type { SessionStore } from './session-store.ts';
@@ -96,7 +96,7 @@ export class RoomHost {
     const { links, stages, store, onSession } = this.#options;
     switch (effect.kind) {
       case 'send':
-        links.to(effect.peer)?.sendControl(writeMessage(effect.message));
+        links.to(effect.peer)?.sendControl(effect.message);
         return;
       case 'frame':
         this.#sendFrame(effect.peer, toWire(effect.frame));

@@ -145,7 +145,7 @@ const ROOM_SCHEMAS = [
 ] as const;
 
 export type LinkMessage = { readonly identity: IdentityMessage } | { readonly room: ControlMessage };
-export type WireMessage = v.InferOutput<(typeof ROOM_SCHEMAS)[number]> | IdentityMessage;
+export type WireMessage = ControlMessage | IdentityMessage;
 
 /** All that devices of a room say on the control channel. */
 export const roomCodec = controlCodec([...IDENTITY_SCHEMAS, ...ROOM_SCHEMAS]) as ControlCodec<WireMessage>;
@@ -154,12 +154,5 @@ const ROOM_KINDS: ReadonlySet<string> = new Set(ROOM_SCHEMAS.map(({ entries }) =
 
 /** Tells what is the room's business from what is identity's. */
 export function readMessage(message: WireMessage): LinkMessage {
-  if (!ROOM_KINDS.has(message.kind)) return { identity: message as IdentityMessage };
-  const { kind, ...fields } = message;
-  return { room: { ...fields, type: kind === 'want' ? 'ask' : kind } as ControlMessage };
-}
-
-export function writeMessage(message: ControlMessage): WireMessage {
-  const { type, ...fields } = message;
-  return { ...fields, kind: type === 'ask' ? 'want' : type } as WireMessage;
+  return ROOM_KINDS.has(message.kind) ? { room: message as ControlMessage } : { identity: message as IdentityMessage };
 }

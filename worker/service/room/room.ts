@@ -338,7 +338,7 @@ export class Room {
     const { models, key, onTrouble } = this.#parts;
     const isStrange = ({ id, stages }: Placement) =>
       models.layers(id.model) === undefined && stages.some(({ device }) => device === key.device);
-    if (message.type !== 'gossip' || !message.placements.some(isStrange)) {
+    if (message.kind !== 'gossip' || !message.placements.some(isStrange)) {
       this.#host?.feed({ kind: 'control', peer, message });
       return;
     }
@@ -350,7 +350,7 @@ export class Room {
       this.#held.add(name);
       const takeIn = () => {
         this.#held.delete(name);
-        this.#host?.feed({ kind: 'control', peer, message: { type: 'gossip', states: [], placements: [placement] } });
+        this.#host?.feed({ kind: 'control', peer, message: { kind: 'gossip', states: [], placements: [placement] } });
       };
       models.read(placement.id.model, this.#over.signal).catch(onTrouble).then(takeIn, takeIn);
     }
