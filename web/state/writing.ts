@@ -17,14 +17,18 @@ export const writing = {
   },
 
   clear(): void {
-    sessionStorage.removeItem(KEY);
+    try {
+      sessionStorage.removeItem(KEY);
+    } catch {
+      // As above: nothing was kept.
+    }
   },
 
   /** What broke off; nothing the second time. */
   take(): Writing | undefined {
-    const text = sessionStorage.getItem(KEY);
-    sessionStorage.removeItem(KEY);
     try {
+      const text = sessionStorage.getItem(KEY);
+      sessionStorage.removeItem(KEY);
       const { conversation, message } = JSON.parse(text ?? '{}') as Partial<Writing>;
       return typeof conversation === 'string' && typeof message === 'string' ? { conversation, message } : undefined;
     } catch {
