@@ -139,7 +139,7 @@ export class Link<Message> {
 
   /** False where the link is closed. Throws for a message of more than 64 KiB. */
   sendControl(message: Message): boolean {
-    const text = this.#context.codec.encode(message);
+    const text = this.#context.codec.encode(message, this.proved.version);
     const { control } = this.#channels;
     if (this.#closed) return false;
     if (control.bufferedAmount > MAX_CONTROL_BUFFERED_BYTES) {

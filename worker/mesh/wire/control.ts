@@ -14,8 +14,11 @@ export type ControlSchema = v.GenericSchema<unknown, { readonly kind: string }> 
 export type ControlDrop = 'not-text' | 'too-large' | 'not-json' | 'version' | 'kind' | 'schema';
 
 export interface ControlCodec<Message> {
-  /** Throws for a message of more than 64 KiB: whoever makes it has to split it. */
-  encode(message: Message): string;
+  /**
+   * Throws for a message of more than 64 KiB: whoever makes it has to split it.
+   * @param version of the wire that both ends of the link speak
+   */
+  encode(message: Message, version?: number): string;
   /** What arrived, validated, or why it is not read. Never throws. */
   decode(data: unknown): { readonly message: Message } | NotRead;
 }

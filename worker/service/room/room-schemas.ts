@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { IdentityMessage } from '../../mesh/identity/index.ts';
-import { DeviceIdSchema, IDENTITY_SCHEMAS, NameSchema } from '../../mesh/identity/index.ts';
+import { DeviceIdSchema, IDENTITY_SCHEMAS, inVersion, NameSchema, WIRE_VERSIONS } from '../../mesh/identity/index.ts';
 import { LAST_COUNTER } from '../../mesh/room/constants.ts';
 import {
   DEVICES_A_DIGEST,
@@ -147,10 +147,26 @@ const ROOM_SCHEMAS = [
 export type LinkMessage = { readonly identity: IdentityMessage } | { readonly room: ControlMessage };
 export type WireMessage = ControlMessage | IdentityMessage;
 
-/** All that devices of a room say on the control channel. */
-export const roomCodec = controlCodec([...IDENTITY_SCHEMAS, ...ROOM_SCHEMAS]) as ControlCodec<WireMessage>;
-
 const ROOM_KINDS: ReadonlySet<string> = new Set(ROOM_SCHEMAS.map(({ entries }) => entries.kind.literal));
+const SINCE_DIGEST_PARTS = 2;
+
+const codec = controlCodec([...IDENTITY_SCHEMAS, ...ROOM_SCHEMAS]) as ControlCodec<WireMessage>;
+
+/** All that devices of a room say on the control channel, to each peer in its version of the wire. */
+export const roomCodec: ControlCodec<WireMessage> = {
+  decode: codec.decode,
+  encode(message, version = WIRE_VERSIONS[1]) {
+    const read = readMessage(message);
+    return codec.encode('room' in read ? roomInVersion(read.room, version) : inVersion(read.identity, version));
+  },
+};
+
+/** Of version 1 every digest is of all models. */
+function roomInVersion(message: ControlMessage, version: number): ControlMessage {
+  if (message.kind !== 'digest' || message.models === undefined || version >= SINCE_DIGEST_PARTS) return message;
+  const { models: _, ...digest } = message;
+  return digest;
+}
 
 /** Tells what is the room's business from what is identity's. */
 export function readMessage(message: WireMessage): LinkMessage {

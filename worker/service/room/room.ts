@@ -3,7 +3,6 @@ import {
   type Device,
   type DeviceKey,
   type IdentityMessage,
-  inVersion,
   type Joined,
   MAX_ROSTER_PARTS,
   openWelcome,
@@ -163,10 +162,7 @@ export class Room {
       names: parts.names,
       start: joined,
       now: parts.now,
-      send: (device, message) => {
-        const link = this.links.to(device);
-        link?.sendControl(inVersion(message, link.proved.version));
-      },
+      send: (device, message) => this.links.to(device)?.sendControl(message),
       disconnect: (device) => this.links.disconnect(device),
       onMember: (device) => {
         if (this.links.to(device) !== undefined) this.#host?.linked(device);

@@ -1,0 +1,21 @@
+import { expect, it } from 'vitest';
+import type { WireMessage } from './room-schemas.ts';
+import { roomCodec } from './room-schemas.ts';
+
+const DEVICE = 'AAAAAAAAAAAAAAAAAAAAAA';
+const key = { generation: 1, by: DEVICE, without: [], key: DEVICE };
+
+function said(message: WireMessage, version?: number): object {
+  const text = roomCodec.encode(message, version);
+  expect(roomCodec.decode(text)).toHaveProperty('message');
+  return JSON.parse(text);
+}
+
+it('a device that speaks version 1 is told nothing that this version added', () => {
+  const keys = { kind: 'room-keys' as const, keys: [{ ...key, signature: 'A'.repeat(86) }] };
+  expect(said(keys, 1)).toEqual({ v: 1, kind: 'room-keys', keys: [key] });
+  expect(said(keys, 2)).toEqual({ v: 1, ...keys });
+  const digest = { kind: 'digest' as const, states: [], placements: [], models: [null, 'm'] as const };
+  expect(said(digest, 1)).toEqual({ v: 1, kind: 'digest', states: [], placements: [] });
+  expect(said(digest)).toEqual({ v: 1, ...digest });
+});
