@@ -58,7 +58,6 @@ export const IDS_A_FRAME = 1000;
 export const AHEAD_TOKENS = 16;
 /** An attempt from which nothing comes is idle then, and its slot free to take. */
 export const IDLE_MS = 60_000;
-export const RETAINED_BYTES = 64 * 1024 * 1024;
 
 /** A stage tells the driver so often that a run is under way. */
 export const AT_WORK_MS = 1000;

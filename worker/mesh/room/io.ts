@@ -32,6 +32,8 @@ export interface RoomOptions<P> {
   readonly name: string;
   readonly version: { readonly app: string; readonly wire: number };
   readonly profile: DeviceProfile;
+  /** Beside the budget: memory for rows that stages gave, to send them again. Absent: the most that any device takes. */
+  readonly retainedBytes?: number;
   readonly payloads: Payloads<P>;
   readonly models: ModelSizes;
   /** On the roster now: of others nothing is kept. */
@@ -93,7 +95,7 @@ export type Input<P> =
   /** Placements of before this device was loaded again. */
   | { readonly kind: 'remember'; readonly placements: readonly Placement[] }
   /** What models may take here is another amount now. What is over it goes once nobody needs it. */
-  | { readonly kind: 'budget'; readonly bytes: number }
+  | { readonly kind: 'budget'; readonly bytes: number; readonly retainedBytes?: number }
   /** A placement by hand. */
   | { readonly kind: 'place'; readonly model: ModelKey; readonly stages: readonly StageAssignment[] }
   // the disk

@@ -63,7 +63,7 @@ export class RoomNode<P> {
     this.records = new Records(device, options.isMember);
     this.gossip = new Gossip(post, this.links, this.records, this.book, options.incarnation);
     this.view = new View(device, this.links, this.records, this.book);
-    this.stages = new StageHost(post, payloads, models, (stage) => this.holdings.isReady(stage));
+    this.stages = new StageHost(post, payloads, models, (stage) => this.holdings.isReady(stage), options.retainedBytes);
     this.holdings = new Holdings(
       post,
       this.book,
@@ -162,6 +162,7 @@ export class RoomNode<P> {
       case 'budget':
         this.#profile = { ...this.#profile, budgetBytes: input.bytes };
         this.holdings.profile = this.#profile;
+        if (input.retainedBytes !== undefined) this.stages.retained.capBytes = input.retainedBytes;
         this.#changed = true;
         return;
       case 'leave':

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Payloads } from './io.ts';
 import { Retention } from './retention.ts';
+import { divideOffer, RETAINED_BYTES, RetentionPool } from './retention-pool.ts';
 
 const numbers: Payloads<number[]> = {
   bytes: (rows) => rows.length * 10,
@@ -22,7 +23,7 @@ test('holds the newest rows without a gap, within its cap, and gives them as the
       fc.nat(60),
       fc.integer({ min: 1, max: 20 }),
       (steps, first, most) => {
-        const retention = new Retention(numbers, 200);
+        const retention = new Retention(numbers, new RetentionPool(200));
         const truth = new Map<number, number>();
         let end = 0;
         let value = 0;
@@ -55,4 +56,42 @@ test('holds the newest rows without a gap, within its cap, and gives them as the
       },
     ),
   );
+});
+
+test('several share one cap, and who was not added to for longest gives way', () => {
+  const pool = new RetentionPool(200);
+  const [one, other] = [new Retention(numbers, pool), new Retention(numbers, pool)];
+  const rows = (count: number) => new Array<number>(count).fill(1);
+  for (let first = 0; first < 10; first += 5) one.add(first, 5, rows(5));
+  for (let first = 0; first < 15; first += 5) other.add(first, 5, rows(5));
+  expect([one.from, one.bytes, other.from, other.bytes]).toEqual([5, 50, 0, 150]);
+  one.add(10, 5, rows(5));
+  expect([one.from, one.bytes, other.from, other.bytes]).toEqual([5, 100, 5, 100]);
+  other.clear(15);
+  expect(pool.bytes).toBe(100);
+  pool.capBytes = 60;
+  expect([pool.bytes, one.from]).toEqual([50, 10]);
+});
+
+test('a pool counts what its members hold, whatever they do, and never more than its cap', () => {
+  const many = fc.array(fc.tuple(fc.nat(2), step), { maxLength: 80 });
+  fc.assert(
+    fc.property(many, (steps) => {
+      const pool = new RetentionPool(300);
+      const members = [0, 1, 2].map(() => new Retention(numbers, pool));
+      for (const [which, one] of steps) {
+        const member = members[which] as Retention<number[]>;
+        if ('add' in one) member.add(member.end, one.add, new Array<number>(one.add).fill(1));
+        else member.cut('cut' in one ? one.cut : member.end + one.skip);
+        expect(pool.bytes).toBe(members.reduce((sum, { bytes }) => sum + bytes, 0));
+        expect(pool.bytes).toBeLessThanOrEqual(300);
+      }
+    }),
+  );
+});
+
+test('what a device offers is for layers and for what they gave, and no byte for both', () => {
+  expect(divideOffer(2 ** 30)).toEqual({ layersBytes: 2 ** 30 - 2 ** 26, retainedBytes: 2 ** 26 });
+  expect(divideOffer(2 ** 40)).toEqual({ layersBytes: 2 ** 40 - RETAINED_BYTES, retainedBytes: RETAINED_BYTES });
+  expect(divideOffer(0)).toEqual({ layersBytes: 0, retainedBytes: 0 });
 });

@@ -1,5 +1,5 @@
-import { RETAINED_BYTES } from './constants.ts';
 import type { Payloads } from './io.ts';
+import { type PoolMember, RetentionPool } from './retention-pool.ts';
 
 interface Piece<P> {
   readonly first: number;
@@ -8,19 +8,19 @@ interface Piece<P> {
   readonly bytes: number;
 }
 
-/** Rows that a stage computed and can send to the next again: the newest, without a gap, up to a cap of bytes. */
-export class Retention<P> {
+/** Rows that a stage computed and can send to the next again: the newest, without a gap, as many as the pool holds. */
+export class Retention<P> implements PoolMember {
   readonly #payloads: Payloads<P>;
-  readonly #capBytes: number;
+  readonly #pool: RetentionPool;
   #pieces: Piece<P>[] = [];
   /** Pieces before this index were dropped. */
   #head = 0;
   #bytes = 0;
   #end = 0;
 
-  constructor(payloads: Payloads<P>, capBytes = RETAINED_BYTES) {
+  constructor(payloads: Payloads<P>, pool = new RetentionPool()) {
     this.#payloads = payloads;
-    this.#capBytes = capBytes;
+    this.#pool = pool;
   }
 
   /** The rows of positions [from, end) are here. */
@@ -40,9 +40,9 @@ export class Retention<P> {
     if (first !== this.#end) this.clear(first);
     const bytes = this.#payloads.bytes(payload);
     this.#pieces.push({ first, rows, payload, bytes });
-    this.#bytes += bytes;
     this.#end = first + rows;
-    while (this.#bytes > this.#capBytes && this.#head < this.#pieces.length) this.#dropOldest();
+    this.#bytes += bytes;
+    this.#pool.added(this, bytes);
   }
 
   /** Drops rows of positions from `end` on. */
@@ -51,6 +51,7 @@ export class Retention<P> {
       if (end > this.#end) this.clear(end);
       return;
     }
+    const before = this.#bytes;
     while (this.#pieces.length > this.#head) {
       const piece = this.#pieces.pop() as Piece<P>;
       this.#bytes -= piece.bytes;
@@ -68,14 +69,17 @@ export class Retention<P> {
       break;
     }
     this.#end = end;
+    this.#pool.dropped(this, before - this.#bytes);
   }
 
   /** Empty, so that what is added at `end` is the first. */
   clear(end: number): void {
+    const bytes = this.#bytes;
     this.#pieces = [];
     this.#head = 0;
     this.#bytes = 0;
     this.#end = end;
+    this.#pool.dropped(this, bytes);
   }
 
   /** At most `mostRows` rows from position `first` on. Undefined: not here. */
@@ -108,13 +112,17 @@ export class Retention<P> {
     return -1;
   }
 
-  #dropOldest(): void {
-    this.#bytes -= (this.#pieces[this.#head] as Piece<P>).bytes;
+  /** Makes room for rows of others, or newer ones. */
+  dropOldest(): void {
+    const oldest = this.#pieces[this.#head];
+    if (oldest === undefined) return;
+    this.#bytes -= oldest.bytes;
     this.#head++;
     // the array is cut when half of it is gone: each piece is moved once at most
     if (this.#head * 2 > this.#pieces.length) {
       this.#pieces = this.#pieces.slice(this.#head);
       this.#head = 0;
     }
+    this.#pool.dropped(this, oldest.bytes);
   }
 }

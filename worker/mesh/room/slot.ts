@@ -14,6 +14,7 @@ import {
 import { fenceOf } from './placement-order.ts';
 import type { Post } from './post.ts';
 import { Retention } from './retention.ts';
+import type { RetentionPool } from './retention-pool.ts';
 
 /** Frames that may come before the start does, tokens apart: what the stage before may have on its way, and one more. */
 const EARLY_FRAMES = CHUNKS_AHEAD + 2;
@@ -88,6 +89,7 @@ export class Slot<P> {
     post: Post<P>,
     payloads: Payloads<P>,
     contextTokens = Number.POSITIVE_INFINITY,
+    pool?: RetentionPool,
   ) {
     this.index = index;
     this.stage = stage;
@@ -95,7 +97,7 @@ export class Slot<P> {
     this.driver = driver;
     this.#post = post;
     this.#payloads = payloads;
-    this.#retention = new Retention(payloads);
+    this.#retention = new Retention(payloads, pool);
     this.#contextTokens = contextTokens;
     this.usedMs = post.nowMs;
   }
@@ -107,8 +109,9 @@ export class Slot<P> {
     return device === previous?.device || device === next?.device || device === first?.device;
   }
 
-  get retainedBytes(): number {
-    return this.#retention.bytes;
+  /** Gives back what it keeps of its rows: a later attempt has them computed again where they are wanted. */
+  dropRetained(): void {
+    this.#retention.clear(this.#retention.end);
   }
 
   // ---------- attempts ----------

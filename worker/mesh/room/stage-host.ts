@@ -4,12 +4,15 @@ import type { ComputedInput, ModelSizes, Payloads } from './io.ts';
 import type { Frame, PrepareMessage, RefusedMessage, StageKey, StartMessage } from './messages.ts';
 import { isSameStage } from './placement-order.ts';
 import type { Post } from './post.ts';
+import { RetentionPool } from './retention-pool.ts';
 import { Slot } from './slot.ts';
 
 /** The sessions in the stages of this device: who has a slot, who may take one, and which frame is for whom. */
 export class StageHost<P> {
   /** Frames for slots that are nobody's. */
   dropped = 0;
+  /** What the slots keep of rows that they gave. */
+  readonly retained: RetentionPool;
   readonly #post: Post<P>;
   readonly #payloads: Payloads<P>;
   readonly #models: ModelSizes;
@@ -19,7 +22,14 @@ export class StageHost<P> {
   /** By index; an index is unique among all stages of the device. */
   readonly #slots: (Slot<P> | undefined)[] = [];
 
-  constructor(post: Post<P>, payloads: Payloads<P>, models: ModelSizes, isReady: (stage: StageKey) => boolean) {
+  constructor(
+    post: Post<P>,
+    payloads: Payloads<P>,
+    models: ModelSizes,
+    isReady: (stage: StageKey) => boolean,
+    retainedBytes?: number,
+  ) {
+    this.retained = new RetentionPool(retainedBytes);
     this.#post = post;
     this.#payloads = payloads;
     this.#models = models;
@@ -88,11 +98,13 @@ export class StageHost<P> {
     slot.computed(input);
   }
 
-  /** Long runs are told of, and attempts from whose driver nothing comes any more are idle. */
+  /** Long runs are told of, attempts from whose driver nothing comes any more are idle, and idle ones keep no rows. */
   tick(): void {
     for (const slot of this.#slots) {
-      slot?.tick();
-      if (slot !== undefined && slot.phase !== 'idle' && this.mayTake(slot)) slot.halt();
+      if (slot === undefined) continue;
+      slot.tick();
+      if (slot.phase !== 'idle' && this.mayTake(slot)) slot.halt();
+      if (slot.phase === 'idle' && this.#post.nowMs - slot.usedMs >= IDLE_MS) slot.dropRetained();
     }
   }
 
@@ -106,6 +118,7 @@ export class StageHost<P> {
     if (slot?.session !== session) return;
     const wasRunning = !this.mayTake(slot);
     slot.break();
+    slot.dropRetained();
     this.#slots[index] = undefined;
     if (!wasRunning) return;
     const by: Running<P>[] = [];
@@ -132,6 +145,7 @@ export class StageHost<P> {
     this.#slots.forEach((slot, index) => {
       if (slot === undefined || !isSameStage(slot.stage, stage)) return;
       slot.break();
+      slot.dropRetained();
       this.#slots[index] = undefined;
     });
   }
@@ -172,13 +186,14 @@ export class StageHost<P> {
     let index = this.#slots.indexOf(undefined);
     if (index < 0) index = this.#slots.length;
     const contextTokens = this.#models.contextTokens?.(stage.model);
-    const slot = new Slot(index, stage, session, driver, this.#post, this.#payloads, contextTokens);
+    const slot = new Slot(index, stage, session, driver, this.#post, this.#payloads, contextTokens, this.retained);
     this.#slots[index] = slot;
     return slot;
   }
 
   #free(slot: Slot<P>): void {
     slot.break();
+    slot.dropRetained();
     this.#slots[slot.index] = undefined;
     this.#post.emit({ kind: 'free', slot: slot.index });
   }

@@ -19,6 +19,7 @@ import {
   type SlotLocks,
 } from '../../mesh/identity/index.ts';
 import { attachLinks, type WindowPort } from '../../mesh/link/index.ts';
+import { divideOffer } from '../../mesh/room/retention-pool.ts';
 import type { ModelKey, Placement, StageAssignment } from '../../mesh/types.ts';
 import { WIRE_VERSION } from '../../mesh/wire/frame.ts';
 import { chatTemplate, createTokenizer, type Tokenizer } from '../../text/index.ts';
@@ -257,6 +258,7 @@ export class RoomService implements RoomApi {
     this.#budgetBytes = report.compute === 'none' ? 0 : report.budgetBytes;
     await share.enter();
     const offered = await share.offered(this.#budgetBytes);
+    const { layersBytes, retainedBytes } = divideOffer(offered);
     const models = new RoomModels(files);
     const storage = report.f16 && settings().storage === 'auto' ? 'f16' : 'f32';
     const current: Current = {
@@ -288,10 +290,11 @@ export class RoomService implements RoomApi {
         name,
         profile: {
           compute: report.compute !== 'none',
-          budgetBytes: offered,
+          budgetBytes: layersBytes,
           storage,
           platform: report.platform,
         },
+        retainedBytes,
         appVersion,
         wireVersion: WIRE_VERSION,
         models,
@@ -413,7 +416,8 @@ export class RoomService implements RoomApi {
     const bytes = await this.#options.share.offered(this.#budgetBytes);
     if (this.#current !== current || bytes === current.offered) return;
     current.offered = bytes;
-    current.room.host.feed({ kind: 'budget', bytes });
+    const { layersBytes, retainedBytes } = divideOffer(bytes);
+    current.room.host.feed({ kind: 'budget', bytes: layersBytes, retainedBytes });
   }
 
   /** Tells the window when what it shows has changed. */

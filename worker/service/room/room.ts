@@ -45,6 +45,8 @@ export interface RoomParts {
   /** What this device is called in it. */
   readonly name: string;
   readonly profile: DeviceProfile;
+  /** For rows that its stages gave; the profile's budget is for all else. Absent: the most that any device takes. */
+  readonly retainedBytes?: number;
   readonly appVersion: string;
   readonly wireVersion: number;
   readonly models: ModelSizes & Pick<RoomModels, 'read'>;
@@ -198,7 +200,7 @@ export class Room {
 
   #roomOptions(isMember: (device: DeviceId) => boolean): RoomOptions<Rows> {
     const room = this;
-    const { device, key, name, profile, models, random, appVersion, wireVersion } = this.#parts;
+    const { device, key, name, profile, retainedBytes, models, random, appVersion, wireVersion } = this.#parts;
     return {
       device: key.device,
       incarnation: device.incarnation,
@@ -208,6 +210,7 @@ export class Room {
       name,
       version: { app: appVersion, wire: wireVersion },
       profile,
+      ...(retainedBytes === undefined ? {} : { retainedBytes }),
       payloads,
       models,
       isMember,
