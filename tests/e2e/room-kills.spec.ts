@@ -75,28 +75,26 @@ test('two neighbours, the devices of the middle and last layers, are killed at o
   await killInPrompt(story, 'two in the prompt', [1, 2]);
 });
 
-test('a device is killed while it loads the first, the middle or the last layers', async ({ story, room }) => {
-  const { driver, stages } = room;
-  const { setting, source, contextTokens, whole } = story;
-  for (const [stage, which] of NAMES.entries()) {
-    await test.step(which, async () => {
-      const late = await setting.open(`late for the ${which}`, { workerPrelude: NEVER_COMPILES });
-      await late.join(await driver.invite());
-      await driver.sees(5);
-      const id = await late.id();
-      const hands = await Promise.all(stages.map((device) => device.id()));
-      hands[stage] = id;
-      // with another context it is another model to the room: nothing of it is ready
-      const byHand = hands.map((device, i) => ({ device, layers: LAYERS[i] ?? 0 }));
-      await driver.propose(source, contextTokens - 64 * (stage + 1), byHand);
-      await driver.ask(which, PROMPT, { maxTokens: MAX_TOKENS });
-      await driver.waitForView('loading', ({ models: [model] }) =>
-        Boolean(model?.stages.some(({ device, phase }) => device === id && phase === 'loading')),
-      );
-      const killedAt = late.kill();
-      const { text, arrivals } = await driver.finished(which);
-      expect(tokensBefore(arrivals, killedAt)).toBe(0);
-      expect(text).toBe(whole);
-    });
-  }
-});
+for (const [stage, which] of NAMES.entries()) {
+  test(`a device is killed while it loads the ${which} layers`, async ({ story, room }) => {
+    const { driver, stages } = room;
+    const { setting, source, contextTokens, whole } = story;
+    const late = await setting.open(`late for the ${which}`, { workerPrelude: NEVER_COMPILES });
+    await late.join(await driver.invite());
+    await driver.sees(5);
+    const id = await late.id();
+    const hands = await Promise.all(stages.map((device) => device.id()));
+    hands[stage] = id;
+    // with another context it is another model to the room: nothing of it is ready
+    const byHand = hands.map((device, i) => ({ device, layers: LAYERS[i] ?? 0 }));
+    await driver.propose(source, contextTokens - 64 * (stage + 1), byHand);
+    await driver.ask(which, PROMPT, { maxTokens: MAX_TOKENS });
+    await driver.waitForView('loading', ({ models: [model] }) =>
+      Boolean(model?.stages.some(({ device, phase }) => device === id && phase === 'loading')),
+    );
+    const killedAt = late.kill();
+    const { text, arrivals } = await driver.finished(which);
+    expect(tokensBefore(arrivals, killedAt)).toBe(0);
+    expect(text).toBe(whole);
+  });
+}
