@@ -80,7 +80,8 @@ export const AskingSchema = v.strictObject({ kind: v.literal('asking') });
 /** Member to newcomer: no, or the question ended. */
 export const DeniedSchema = v.strictObject({
   kind: v.literal('denied'),
-  reason: v.picklist(['denied', 'expired', 'busy', 'full', 'removed']),
+  /** 'old-invite', since version 2: the room key changed while it waited. */
+  reason: v.picklist(['denied', 'expired', 'busy', 'full', 'removed', 'old-invite']),
 });
 /** Member to newcomer: in. What does not fit follows in `roster` messages. */
 export const WelcomeSchema = v.strictObject({

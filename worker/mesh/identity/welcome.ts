@@ -7,6 +7,7 @@ import type { IdentityMessage, RoomKeysMessage, RosterPart, Welcome } from './sc
 import { isMakerOf, type RoomNames } from './secrets.ts';
 import type { Verifier } from './signed.ts';
 
+/** And since a denial tells that the invite was replaced. */
 const SINCE_SIGNED_KEYS = 2;
 /** Below the 64 KiB of a control message, with room for what encloses it. */
 const MAX_PART_BYTES = 48 * 1024;
@@ -47,7 +48,9 @@ export function roomKeysMessages(keys: readonly RoomKey[]): readonly RoomKeysMes
 
 /** A message as a peer that speaks this version of the wire reads it. */
 export function inVersion(message: IdentityMessage, version: number): IdentityMessage {
-  if (version >= SINCE_SIGNED_KEYS || (message.kind !== 'room-keys' && message.kind !== 'welcome')) return message;
+  if (version >= SINCE_SIGNED_KEYS) return message;
+  if (message.kind === 'denied' && message.reason === 'old-invite') return { ...message, reason: 'expired' };
+  if (message.kind !== 'room-keys' && message.kind !== 'welcome') return message;
   return { ...message, keys: message.keys.map(({ signature: _, ...key }) => key) };
 }
 

@@ -44,12 +44,16 @@ it('is denied when nobody is left that may say otherwise, and asks each once, an
   expect(joining.toCall()).toEqual([]);
 });
 
-it('is asked again by itself where a device had only too many newcomers', () => {
+it('asks again by itself where a device had only too many newcomers, or knows another invite', () => {
   joining.list(['one']);
   joining.opened('1');
   joining.denied('1', 'one', 'busy');
   expect(joining.refused).toBe('busy');
   expect(joining.list(['one', 'late'])).toEqual(['one', 'late']);
+  joining.opened('1');
+  joining.denied('1', 'one', 'old-invite');
+  expect(joining.refused).toBe('old-invite');
+  expect(joining.toCall()).toEqual(['one', 'late']);
 });
 
 it('does not wait for a device that said it asks and went away', () => {

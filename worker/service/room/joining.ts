@@ -61,7 +61,8 @@ export class Joining {
   denied(device: DeviceId, address: string, reason: Denied['reason']): void {
     this.closed(device);
     this.#no = reason;
-    if (reason === 'busy') return;
+    // a word about this moment, or the invite: others may know better
+    if (reason === 'busy' || reason === 'old-invite') return;
     this.#isDenied = true;
     this.#done.add(address);
   }

@@ -87,6 +87,7 @@ describe('a newcomer', () => {
       await desk.members.remove(friend.device);
       expect(desk.members.inviteKey).not.toBe(opened);
       expect(desk.disconnected).toContain(silent.device);
+      expect(desk.heard(silent)).toEqual(['denied old-invite']);
       expect(desk.disconnected.includes(asking.device)).toBe(askFirst);
       expect(desk.members.questions).toEqual([]);
 

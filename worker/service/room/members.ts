@@ -136,7 +136,7 @@ export class Members {
       if (this.#linked.get(device) !== link) return;
       if (this.isMember(device)) this.#greet(device);
       else if (this.#newcomers().indexOf(device) >= MAX_NEWCOMERS) await this.#turnAway(device, 'busy');
-      else if (!this.#provedCurrentKey(link)) await this.#turnAway(device);
+      else if (!this.#provedCurrentKey(link)) await this.#turnAway(device, 'old-invite');
     });
   }
 
@@ -243,7 +243,7 @@ export class Members {
     link.hasAsked = true;
     link.untilMs = now + ASKING_MS + ASK_WITHIN_MS;
     if (!this.isMember(device) && !this.#provedCurrentKey(link)) {
-      await this.#turnAway(device);
+      await this.#turnAway(device, 'old-invite');
       return;
     }
     try {
@@ -319,7 +319,7 @@ export class Members {
   /** Members are told; newcomers proved a key that opens nothing any more. */
   async #keyChanged(): Promise<void> {
     for (const message of roomKeysMessages(this.#currentKeys())) this.#spread(message);
-    for (const device of this.#newcomers()) await this.#turnAway(device);
+    for (const device of this.#newcomers()) await this.#turnAway(device, 'old-invite');
   }
 
   #takeAskFirst({ askFirst, askFirstChange }: AskFirst, from?: DeviceId): void {

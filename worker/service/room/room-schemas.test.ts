@@ -15,6 +15,9 @@ it('a device that speaks version 1 is told nothing that this version added', () 
   const keys = { kind: 'room-keys' as const, keys: [{ ...key, signature: 'A'.repeat(86) }] };
   expect(said(keys, 1)).toEqual({ v: 1, kind: 'room-keys', keys: [key] });
   expect(said(keys, 2)).toEqual({ v: 1, ...keys });
+  const denied = { kind: 'denied' as const, reason: 'old-invite' as const };
+  expect(said(denied, 1)).toEqual({ v: 1, kind: 'denied', reason: 'expired' });
+  expect(said(denied)).toEqual({ v: 1, ...denied });
   const digest = { kind: 'digest' as const, states: [], placements: [], models: [null, 'm'] as const };
   expect(said(digest, 1)).toEqual({ v: 1, kind: 'digest', states: [], placements: [] });
   expect(said(digest)).toEqual({ v: 1, ...digest });
