@@ -7,6 +7,9 @@ export const RECORDS_A_MESSAGE = 32;
 export const PLACEMENTS_A_MESSAGE = 64;
 /** Devices in a digest, or asked for. */
 export const DEVICES_A_DIGEST = 512;
+/** What a device knows of placements, whoever names them. */
+export const MODELS_KNOWN = 32;
+export const PLACEMENTS_OF_A_MODEL = 8;
 export const STAGES_A_RECORD = 256;
 export const DRIVING_A_RECORD = 64;
 

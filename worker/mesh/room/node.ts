@@ -13,6 +13,7 @@ import type { Post } from './post.ts';
 import { Records } from './records.ts';
 import { StageHost } from './stage-host.ts';
 import { Topology } from './topology.ts';
+import { Use } from './use.ts';
 import { View } from './view.ts';
 
 /** A lost link is named in the record so long, though its peer may be gone. */
@@ -30,7 +31,7 @@ export class RoomNode<P> {
   readonly #clock = new AwakeClock();
   readonly links = new Links();
   readonly records: Records;
-  readonly book = new PlacementBook();
+  readonly book: PlacementBook;
   readonly gossip: Gossip<P>;
   readonly view: View;
   readonly holdings: Holdings<P>;
@@ -61,6 +62,7 @@ export class RoomNode<P> {
     const { device, payloads, models, profile, random } = options;
     const post = this.#post();
     this.records = new Records(device, options.isMember);
+    this.book = new PlacementBook(new Use(device, this.records));
     this.gossip = new Gossip(post, this.links, this.records, this.book, options.incarnation);
     this.view = new View(device, this.links, this.records, this.book);
     this.stages = new StageHost(post, payloads, models, (stage) => this.holdings.isReady(stage), options.retainedBytes);
@@ -394,7 +396,7 @@ export class RoomNode<P> {
 
   #learnPlacement(from: DeviceId | undefined, placement: Placement): void {
     if (from !== undefined && !this.gossip.believes(placement.id)) return;
-    if (!this.book.add(placement, this.#clock.nowMs)) return;
+    if (!this.book.add(placement, this.#clock.nowMs, from === undefined)) return;
     this.gossip.spread(placement, from);
     // what it means for stages that it does not name is seen to at the next tick
     if (placement.stages.some(({ device }) => device === this.#options.device)) {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Placement } from '../types.ts';
 import { comparePlacements, nextEpoch, PlacementBook, placementFault, roundOf } from './placement-order.ts';
+import type { Users } from './use.ts';
 
 const id = fc.record({
   model: fc.constant('m'),
@@ -9,6 +10,11 @@ const id = fc.record({
   proposer: fc.constantFrom('a', 'b', 'c'),
 });
 const stages = [{ device: 'a', first: 0, last: 4 }];
+const placementOf = (model: string, epoch: number): Placement => ({
+  id: { model, epoch, proposer: 'a' },
+  stages,
+  spares: [],
+});
 
 test('there is exactly one order of placements', () => {
   fc.assert(
@@ -84,4 +90,46 @@ test('a model that nobody ran or held for ten minutes is forgotten, and who stil
   // a sleeper that holds it is back
   book.forgetUnused(new Set(['held', 'old']), 12 * minute);
   expect(book.add(placed('old', 256), 12 * minute)).toBe(true);
+});
+
+test('whatever is proposed, at most 32 models are known, and those that somebody uses stay', () => {
+  const used = new Map<string, Users>([
+    ['own', 'self'],
+    ['others', 'others'],
+  ]);
+  const users = (model: string) => used.get(model) ?? 'nobody';
+  const book = new PlacementBook({ ofModel: users, ofPlacement: ({ model }) => users(model) });
+  book.add(placementOf('own', 1), 0);
+  book.add(placementOf('others', 1), 0);
+  for (let i = 0; i < 1000; i++) book.add(placementOf(`m${i}`, 1), i);
+  const models = new Set(book.models());
+  expect(models.size).toBe(32);
+  expect(models.has('own') && models.has('others') && models.has('m999')).toBe(true);
+  // where all are in use, what others propose is not taken, and what this device proposes is
+  for (const model of models) if (!used.has(model)) used.set(model, 'others');
+  expect(book.add(placementOf('late', 1), 2000)).toBe(false);
+  expect(book.add(placementOf('late', 1), 2000, true)).toBe(true);
+  expect([...book.models()]).toHaveLength(32);
+  expect(book.highest('own')).toBeDefined();
+});
+
+test('of a model at most 8 placements are known: the highest four, and of the rest those that somebody uses', () => {
+  const used = new Map<number, Users>([
+    [1, 'self'],
+    [3, 'others'],
+  ]);
+  const book = new PlacementBook({ ofModel: () => 'nobody', ofPlacement: ({ epoch }) => used.get(epoch) ?? 'nobody' });
+  for (let epoch = 1; epoch <= 100; epoch++) expect(book.add(placementOf('m', epoch), 0)).toBe(true);
+  expect(book.of('m').map(({ placement }) => placement.id.epoch)).toEqual([100, 99, 98, 97, 96, 95, 3, 1]);
+  expect(book.add(placementOf('m', 50), 0)).toBe(false);
+  for (const epoch of [96, 95]) used.set(epoch, 'others');
+  book.add(placementOf('m', 101), 0);
+  book.add(placementOf('m', 102), 0);
+  expect(book.of('m').map(({ placement }) => placement.id.epoch)).toEqual([102, 101, 100, 99, 96, 95, 3, 1]);
+  // what is proposed anew is known in any case
+  for (let epoch = 103; epoch < 110; epoch++) {
+    used.set(epoch, 'others');
+    expect(book.add(placementOf('m', epoch), 0)).toBe(true);
+  }
+  expect(book.get(placementOf('m', 1).id)).toBeDefined();
 });

@@ -1,6 +1,8 @@
 import type { ModelKey, Placement, PlacementId } from '../types.ts';
-import { FORGET_MS } from './constants.ts';
+import { FORGET_MS, PLACEMENTS_KEPT } from './constants.ts';
+import { MODELS_KNOWN, PLACEMENTS_OF_A_MODEL } from './limits.ts';
 import type { StageKey } from './messages.ts';
+import type { Use, Users } from './use.ts';
 
 /** Of an epoch: the lower part is the proposer's incarnation, the rest the round, which rises. */
 export const INCARNATIONS = 256;
@@ -59,14 +61,21 @@ export interface KnownPlacement {
   unlinkedSinceMs: number | undefined;
 }
 
-/** The placements of each model that a device knows, highest first. */
+const RANK: Record<Users, number> = { nobody: 0, others: 1, self: 2 };
+
+/** The placements of each model that a device knows, highest first; of both no more than a few, those in use first. */
 export class PlacementBook {
+  readonly #use: Pick<Use, 'ofPlacement' | 'ofModel'>;
   readonly #models = new Map<ModelKey, KnownPlacement[]>();
   /** When somebody ran or held the model last, or it was placed; awake ms. */
   readonly #usedMs = new Map<ModelKey, number>();
   /** The highest epoch of models that were forgotten. Not taken in anew: nobody uses it, some may name it still. */
   readonly #past = new Map<ModelKey, { readonly epoch: number; isShut: boolean }>();
   version = 0;
+
+  constructor(use: Pick<Use, 'ofPlacement' | 'ofModel'> = UNUSED) {
+    this.#use = use;
+  }
 
   models(): Iterable<ModelKey> {
     return this.#models.keys();
@@ -84,13 +93,16 @@ export class PlacementBook {
     return this.of(id.model).find(({ placement }) => isSamePlacement(placement.id, id));
   }
 
-  /** True where it is new and can be of use. */
-  add(placement: Placement, nowMs: number): boolean {
+  /**
+   * True where it is new, can be of use, and there is room for it among those that are.
+   * @param isOwn a proposal of this device, for which the model in least use gives way
+   */
+  add(placement: Placement, nowMs: number, isOwn = false): boolean {
     if (placementFault(placement) !== undefined) return false;
     const { model } = placement.id;
     let known = this.#models.get(model);
     if (known === undefined) {
-      if (this.hasForgotten(placement.id)) return false;
+      if (this.hasForgotten(placement.id) || !this.#makeRoom(isOwn)) return false;
       this.#usedMs.set(model, nowMs);
       known = [];
       this.#models.set(model, known);
@@ -102,8 +114,40 @@ export class PlacementBook {
       if (order > 0) break;
     }
     known.splice(at, 0, { placement, learnedMs: nowMs, unlinkedSinceMs: undefined });
+    if (known.length > PLACEMENTS_OF_A_MODEL && this.#dropLeast(known) === placement) return false;
     this.version++;
     return true;
+  }
+
+  /** For one more model: of those that nobody has use for the one that nobody used for longest goes. */
+  #makeRoom(isOwn: boolean): boolean {
+    if (this.#models.size < MODELS_KNOWN) return true;
+    let least: ModelKey | undefined;
+    let leastRank = Number.POSITIVE_INFINITY;
+    for (const model of this.#models.keys()) {
+      const rank = RANK[this.#use.ofModel(model)];
+      const isLess = rank < leastRank || (rank === leastRank && this.#usedAt(model) < this.#usedAt(least));
+      if (isLess) [least, leastRank] = [model, rank];
+    }
+    if (least === undefined || (leastRank > 0 && !isOwn)) return false;
+    this.#models.delete(least);
+    this.#usedMs.delete(least);
+    return true;
+  }
+
+  #usedAt(model: ModelKey | undefined): number {
+    return (model === undefined ? undefined : this.#usedMs.get(model)) ?? 0;
+  }
+
+  /** Of those below the highest few, which new proposals go by: what is in least use, of that the lowest. */
+  #dropLeast(known: KnownPlacement[]): Placement | undefined {
+    let least = known.length - 1;
+    let leastRank = Number.POSITIVE_INFINITY;
+    for (let i = known.length - 1; i >= PLACEMENTS_KEPT; i--) {
+      const rank = RANK[this.#use.ofPlacement((known[i] as KnownPlacement).placement.id)];
+      if (rank < leastRank) [least, leastRank] = [i, rank];
+    }
+    return known.splice(least, 1)[0]?.placement;
   }
 
   /** The highest that a placement of any known model has; 0: none. */
@@ -175,3 +219,5 @@ export class PlacementBook {
     }
   }
 }
+
+const UNUSED: Pick<Use, 'ofPlacement' | 'ofModel'> = { ofPlacement: () => 'nobody', ofModel: () => 'nobody' };
