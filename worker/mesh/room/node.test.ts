@@ -224,3 +224,31 @@ test('a model that a person lays over the devices is higher than every other, al
   place('old');
   expect(epochOf('old')).toBeGreaterThan(epochOf('new'));
 });
+
+test('a proposal is of interest that is the highest of its model or in use; a model, while somebody could run it', () => {
+  const { room } = linked(500);
+  const placed = (epoch: number, device = 'b') => ({
+    id: { model: 'm', epoch, proposer: 'b' },
+    stages: [{ device, first: 0, last: 4 }],
+    spares: [],
+  });
+  const hear = (message: ControlMessage) => room.handle({ kind: 'control', peer: 'b', message }, 600);
+  expect(room.takesUp(placed(512))).toBe(true);
+  expect(room.takesUp(placed(2 ** 48))).toBe(false);
+  hear({ kind: 'gossip', states: [], placements: [placed(512, 'gone')] });
+  expect(room.isCurrent('m')).toBe(false);
+  expect(room.takesUp(placed(256))).toBe(false);
+  hear({ kind: 'gossip', states: [stateOf('b', { links: ['a'], stages: [stageOf(0, 4)] })], placements: [] });
+  expect(room.isCurrent('m')).toBe(true);
+  expect(room.takesUp({ ...placed(256), id: { model: 'm', epoch: 256, proposer: 'a' } })).toBe(true);
+});
+
+test('a member that names thousands of models leaves a device with a few', () => {
+  const { room } = linked(500);
+  for (let i = 0; i < 5000; i++) {
+    const id = { model: `m${i}`, epoch: 256, proposer: 'b' };
+    const placements = [{ id, stages: [{ device: 'b', first: 0, last: 4 }], spares: [] }];
+    room.handle({ kind: 'control', peer: 'b', message: { kind: 'gossip', states: [], placements } }, 600);
+  }
+  expect([...room.book.models()].length).toBeLessThanOrEqual(32);
+});

@@ -7,7 +7,7 @@ import { Holdings } from './holdings.ts';
 import type { Effect, Input, RoomOptions } from './io.ts';
 import { Links } from './links.ts';
 import { type ControlMessage, DRIVER_SLOT, type Frame } from './messages.ts';
-import { nextEpoch, PlacementBook } from './placement-order.ts';
+import { comparePlacements, nextEpoch, PlacementBook } from './placement-order.ts';
 import { Placing } from './placing.ts';
 import type { Post } from './post.ts';
 import { Records } from './records.ts';
@@ -32,6 +32,7 @@ export class RoomNode<P> {
   readonly links = new Links();
   readonly records: Records;
   readonly book: PlacementBook;
+  readonly #use: Use;
   readonly gossip: Gossip<P>;
   readonly view: View;
   readonly holdings: Holdings<P>;
@@ -62,7 +63,8 @@ export class RoomNode<P> {
     const { device, payloads, models, profile, random } = options;
     const post = this.#post();
     this.records = new Records(device, options.isMember);
-    this.book = new PlacementBook(new Use(device, this.records));
+    this.#use = new Use(device, this.records);
+    this.book = new PlacementBook(this.#use);
     this.gossip = new Gossip(post, this.links, this.records, this.book, options.incarnation);
     this.view = new View(device, this.links, this.records, this.book);
     this.stages = new StageHost(post, payloads, models, (stage) => this.holdings.isReady(stage), options.retainedBytes);
@@ -110,6 +112,21 @@ export class RoomNode<P> {
   /** Devices that could take layers of the model now, and how much each has free for it. */
   candidates(model: ModelKey): readonly Candidate[] {
     return this.#placing.candidates(model, this.#clock.nowMs, () => true);
+  }
+
+  /** Of a proposal that came: whether this device would look at it, since it is the highest of its model or in use. */
+  takesUp({ id }: Placement): boolean {
+    if (!this.gossip.believes(id)) return false;
+    const highest = this.book.highest(id.model);
+    if (highest === undefined || comparePlacements(id, highest.placement.id) > 0) return true;
+    return this.#use.ofPlacement(id) !== 'nobody';
+  }
+
+  /** Somebody who is live runs or holds the model, or could: all devices of its highest placement are live. */
+  isCurrent(model: ModelKey): boolean {
+    if (this.#use.ofModel(model) !== 'nobody') return true;
+    const highest = this.book.highest(model);
+    return highest?.placement.stages.every(({ device }) => this.view.isLive(device)) === true;
   }
 
   #take(input: Input<P>): void {

@@ -482,12 +482,10 @@ export class RoomService implements RoomApi {
     const current = this.#current;
     const host = current?.room.host;
     if (current === undefined || host === undefined) return;
-    for (const model of host.node.book.models()) {
-      if (current.models.known(model) === undefined) {
-        current.models.read(model, current.over.signal).catch((error: unknown) => {
-          current.trouble = error instanceof Error ? error.message : String(error);
-        });
-      }
+    const { node } = host;
+    for (const model of node.book.models()) {
+      if (current.models.known(model) !== undefined || !node.isCurrent(model)) continue;
+      void current.room.headers.want(model, () => node.isCurrent(model));
     }
   }
 }

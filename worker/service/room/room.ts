@@ -25,6 +25,7 @@ import { FULL_MESH_DEVICES, TICK_MS } from '../../mesh/room/constants.ts';
 import type { ModelSizes, RoomOptions } from '../../mesh/room/io.ts';
 import type { ControlMessage } from '../../mesh/room/messages.ts';
 import type { DeviceId, DeviceProfile, Placement, Roster } from '../../mesh/types.ts';
+import { HeaderReads } from './header-reads.ts';
 import { Joining } from './joining.ts';
 import { Members } from './members.ts';
 import { RoomHost, type SessionEvent } from './room-host.ts';
@@ -84,11 +85,19 @@ export class Room {
   /** Placements whose model's header is being read. */
   readonly #held = new Set<string>();
   readonly #over = new AbortController();
+  /** Of models that other members name. */
+  readonly headers: HeaderReads;
 
   /** @param start what this device knows as a member, or the key of the invite that it came with */
   constructor(parts: RoomParts, start: Joined | { readonly inviteKey: string }) {
     this.#parts = parts;
     this.#verifier = new Verifier(parts.names.id);
+    this.headers = new HeaderReads({
+      read: (model, signal) => parts.models.read(model, signal),
+      signal: this.#over.signal,
+      now: parts.now,
+      onTrouble: parts.onTrouble,
+    });
     this.#listed = new CallOrder(parts.random);
     this.links = new Links<WireMessage>({
       now: parts.now,
@@ -331,12 +340,14 @@ export class Room {
 
   /**
    * A placement that gives this device layers of a model is taken in once its header is here: only then is known what it
-   * needs. Where the header cannot be read the placement comes all the same, and this device refuses it.
+   * needs. Where the header cannot be read, or is of no interest, the placement comes all the same, and this device refuses it.
    */
   #roomHears(peer: DeviceId, message: ControlMessage): void {
-    const { models, key, onTrouble } = this.#parts;
-    const isStrange = ({ id, stages }: Placement) =>
-      models.layers(id.model) === undefined && stages.some(({ device }) => device === key.device);
+    const { models, key } = this.#parts;
+    const isStrange = (placement: Placement) =>
+      models.layers(placement.id.model) === undefined &&
+      placement.stages.some(({ device }) => device === key.device) &&
+      this.#host?.node.takesUp(placement) === true;
     if (message.kind !== 'gossip' || !message.placements.some(isStrange)) {
       this.#host?.feed({ kind: 'control', peer, message });
       return;
@@ -351,7 +362,8 @@ export class Room {
         this.#held.delete(name);
         this.#host?.feed({ kind: 'control', peer, message: { kind: 'gossip', states: [], placements: [placement] } });
       };
-      models.read(placement.id.model, this.#over.signal).catch(onTrouble).then(takeIn, takeIn);
+      const isWanted = () => this.#host?.node.takesUp(placement) === true;
+      void this.headers.want(placement.id.model, isWanted).then(takeIn);
     }
   }
 
