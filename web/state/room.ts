@@ -7,6 +7,7 @@ import { signalingElsewhere } from '../room/signaling-address.ts';
 import { Cell, type Readable } from './cell.ts';
 import { fromAny, type ShoalError } from './errors.ts';
 import { type Joining, KeptInvite } from './kept-invite.ts';
+import { recall, remember } from './window-memory.ts';
 
 const SLOT = 'shoal-device-slot';
 /** After these the invite may work yet, by itself or once the person tries again. */
@@ -105,7 +106,7 @@ export class RoomState {
 
   /** Goes back to the room that this window was in, or was joining, before it was reloaded; false where there was none. */
   async return(): Promise<boolean> {
-    const slot = Number.parseInt(sessionStorage.getItem(SLOT) ?? '', 10);
+    const slot = Number.parseInt(recall(SLOT) ?? '', 10);
     const view = await (Number.isNaN(slot) ? this.#worker.returnToRoom() : this.#worker.returnToRoom(slot));
     const joining = this.#keptInvite.read();
     this.follow(view, false);
@@ -212,7 +213,7 @@ export class RoomState {
 
   /** Takes what the worker says of the room. */
   follow(view: RoomView | undefined, removed: boolean): void {
-    if (view?.slot !== undefined) sessionStorage.setItem(SLOT, String(view.slot));
+    if (view?.slot !== undefined) remember(SLOT, String(view.slot));
     if (view === undefined || view.phase === 'in' || !MAY_WORK_YET.includes(view.refused)) this.#keptInvite.forget();
     // a refusal that was one device's word: another one asks
     else if (this.#joinedWith !== undefined) this.#keptInvite.keep(this.#joinedWith);

@@ -1,4 +1,5 @@
 /** Which answer this window writes just now: kept by the window, so that it knows after a reload what broke off. */
+import { recall, remember } from './window-memory.ts';
 
 const KEY = 'shoal-writing';
 
@@ -9,26 +10,18 @@ interface Writing {
 
 export const writing = {
   set(now: Writing): void {
-    try {
-      sessionStorage.setItem(KEY, JSON.stringify(now));
-    } catch {
-      // A browser that keeps nothing: the person goes on by hand.
-    }
+    remember(KEY, JSON.stringify(now));
   },
 
   clear(): void {
-    try {
-      sessionStorage.removeItem(KEY);
-    } catch {
-      // As above: nothing was kept.
-    }
+    remember(KEY, undefined);
   },
 
   /** What broke off; nothing the second time. */
   take(): Writing | undefined {
+    const text = recall(KEY);
+    remember(KEY, undefined);
     try {
-      const text = sessionStorage.getItem(KEY);
-      sessionStorage.removeItem(KEY);
       const { conversation, message } = JSON.parse(text ?? '{}') as Partial<Writing>;
       return typeof conversation === 'string' && typeof message === 'string' ? { conversation, message } : undefined;
     } catch {
