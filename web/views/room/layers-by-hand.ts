@@ -103,6 +103,10 @@ export class LayersByHandForm extends View {
           max=${most}
           aria-label=${words.layersOf(name)}
           .value=${String(count)}
+          @input=${({ target }: Event) => {
+            const typed = (target as HTMLInputElement).valueAsNumber;
+            if (Number.isFinite(typed)) change(typed);
+          }}
           @change=${(event: Event) => {
             const input = event.target as HTMLInputElement;
             change(input.valueAsNumber);
