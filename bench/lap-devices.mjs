@@ -1,34 +1,14 @@
 // @ts-check
 // Rooms over separate Chromium processes whose stages only wait.
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { chromium as playwright } from '@playwright/test';
 
 const ROOM_TIMEOUT_MS = 60_000;
 const POLL_MS = 100;
-const pages = path.join(path.dirname(fileURLToPath(import.meta.url)), 'pages');
 
 /**
  * @typedef {import('./pages/lap-worker.ts').LapBench} LapBench
  * @typedef {ReturnType<typeof import('./lap-network.mjs').startNetwork>} Network
  */
-
-/** Builds the page of the benchmark. @param {string} folder */
-export async function buildLapPage(folder) {
-  const { build } = await import('vite');
-  await build({
-    configFile: false,
-    logLevel: 'warn',
-    root: pages,
-    worker: { format: 'es' },
-    build: {
-      outDir: folder,
-      target: 'chrome134',
-      rolldownOptions: { input: path.join(pages, 'lap.html') },
-      emptyOutDir: true,
-    },
-  });
-}
 
 /**
  * Chromium processes, each of which may be a device of several rooms.

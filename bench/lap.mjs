@@ -5,7 +5,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { loadTs } from '../tests/setup/run-ts.mjs';
-import { buildLapPage, openBrowsers, openStripes } from './lap-devices.mjs';
+import { buildBenchPage } from './build-page.mjs';
+import { openBrowsers, openStripes } from './lap-devices.mjs';
 import { startNetwork } from './lap-network.mjs';
 
 const ONE_WAY_MS = [0, 5, 20, 50];
@@ -79,7 +80,7 @@ export async function run({ args, log, chromium }) {
   /** @type {Awaited<ReturnType<typeof openBrowsers>> | undefined} */
   let browsers;
   try {
-    await buildLapPage(folder);
+    await buildBenchPage('lap.html', folder);
     const running = /** @type {import('../signaling/server.ts').RunningServer} */ (
       await module.startServer({ port: 0, appFolder: folder })
     );

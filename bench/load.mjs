@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { buildBenchPage } from './build-page.mjs';
 import { syntheticModel } from './load-model.mjs';
 import { serveLoadBench } from './load-server.mjs';
 import { growingRenderer } from './renderer-memory.mjs';
@@ -27,7 +27,6 @@ const READS = {
   bareFour: 'readPlain(4)',
   unchecked: 'readPooled(4)',
 };
-const pages = path.join(path.dirname(fileURLToPath(import.meta.url)), 'pages');
 
 export const about = 'memory while a model of 1 GiB loads, and how much checking costs a load from the cache';
 export const needs = /** @type {const} */ (['chromium']);
@@ -44,7 +43,7 @@ export async function run({ log, chromium }) {
   const model = syntheticModel();
   try {
     const built = path.join(folder, 'pages');
-    await buildPages(built);
+    await buildBenchPage('load.html', built);
     const server = await serveLoadBench({ folder: built, model });
     try {
       return await measure({ chromium, profile: path.join(folder, 'profile'), server, model, say: log });
@@ -54,23 +53,6 @@ export async function run({ log, chromium }) {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-/** @param {string} folder */
-async function buildPages(folder) {
-  const { build } = await import('vite');
-  await build({
-    configFile: false,
-    logLevel: 'warn',
-    root: pages,
-    worker: { format: 'es' },
-    build: {
-      outDir: folder,
-      target: 'chrome134',
-      rolldownOptions: { input: path.join(pages, 'load.html') },
-      emptyOutDir: true,
-    },
-  });
 }
 
 /**

@@ -36,7 +36,7 @@ import { RoomModels } from './room-models.ts';
 import { PlacementSchema } from './room-schemas.ts';
 import type { RoomShare } from './room-share.ts';
 import { RoomStages } from './room-stages.ts';
-import { bestPlacement, roomView } from './room-view.ts';
+import { newestFirst, roomView } from './room-view.ts';
 import { sessionOf } from './session-id.ts';
 import { eraseConversation, SessionStore } from './session-store.ts';
 
@@ -194,7 +194,7 @@ export class RoomService implements RoomApi {
     const current = this.#current;
     const host = current?.room.host;
     if (current === undefined || host === undefined) return undefined;
-    const model = newestModel([...host.node.book.models()], (each) => bestPlacement(host.node, each)?.id.epoch ?? 0);
+    const [model] = newestFirst(host.node);
     if (model === undefined) return undefined;
     const known = current.chats.get(model);
     if (known !== undefined) return known;
@@ -259,6 +259,8 @@ export class RoomService implements RoomApi {
     await share.enter();
     const offered = await share.offered(this.#budgetBytes);
     const { layersBytes, retainedBytes } = divideOffer(offered);
+    const kept = v.safeParse(PlacementSchema, 'placement' in start ? start.placement : undefined);
+    const placement = kept.success ? kept.output : undefined;
     const models = new RoomModels(files);
     const storage = report.f16 && settings().storage === 'auto' ? 'f16' : 'f32';
     const current: Current = {
@@ -273,7 +275,7 @@ export class RoomService implements RoomApi {
       chats: new Map(),
       detach: () => {},
       offered,
-      placement: undefined,
+      placement,
       isLeaving: false,
       trouble: undefined,
       invite: undefined,
@@ -333,8 +335,7 @@ export class RoomService implements RoomApi {
       },
       start,
     );
-    const kept = v.safeParse(PlacementSchema, 'placement' in start ? start.placement : undefined);
-    if (kept.success) current.room.host?.feed({ kind: 'remember', placements: [kept.output] });
+    if (placement !== undefined) current.room.host?.feed({ kind: 'remember', placements: [placement] });
     current.detach = attachLinks(port, current.room.links);
     this.#current = current;
     await this.#keep(current);
@@ -468,10 +469,10 @@ export class RoomService implements RoomApi {
   /** What the next answer runs on is kept: when all devices come back, somebody has to know. */
   #keepPlacement(): void {
     const current = this.#current;
-    const book = current?.room.host?.node.book;
-    if (current === undefined || book === undefined) return;
-    const model = newestModel([...book.models()], (each) => book.epochOf(each));
-    const newest = model === undefined ? undefined : book.highest(model)?.placement;
+    const node = current?.room.host?.node;
+    if (current === undefined || node === undefined) return;
+    const [model] = newestFirst(node);
+    const newest = model === undefined ? undefined : node.book.highest(model)?.placement;
     if (newest === undefined || newest === current.placement) return;
     current.placement = newest;
     void this.#keep(current);
@@ -510,11 +511,6 @@ interface Current {
   trouble: string | undefined;
   /** What follows `#/join/`. */
   invite: string | undefined;
-}
-
-/** Of several models the one that was placed last, as far as epochs tell. */
-function newestModel(models: readonly ModelKey[], epochOf: (model: ModelKey) => number): ModelKey | undefined {
-  return models.map((model) => ({ model, epoch: epochOf(model) })).sort((a, b) => b.epoch - a.epoch)[0]?.model;
 }
 
 function nameOfModel(model: ModelKey): string {

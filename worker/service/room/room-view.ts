@@ -55,14 +55,14 @@ function presenceOf(device: DeviceId, state: DeviceState | undefined, live: Read
 }
 
 /** The highest placement that is ready, else the highest: what the next answer would run on. */
-export function bestPlacement(node: RoomNode<Rows>, model: ModelKey): Placement | undefined {
+function bestPlacement(node: RoomNode<Rows>, model: ModelKey): Placement | undefined {
   const known = node.book.of(model);
   const ready = known.find(({ placement }) => stagesOf(node, placement).every(({ phase }) => phase === 'ready'));
   return (ready ?? known[0])?.placement;
 }
 
-/** The first is the one that the next answer runs on. */
-function newestFirst(node: RoomNode<Rows>): readonly ModelKey[] {
+/** The room's models; the first is the one that the next answer runs on. */
+export function newestFirst(node: RoomNode<Rows>): readonly ModelKey[] {
   const epochOf = (model: ModelKey) => bestPlacement(node, model)?.id.epoch ?? 0;
   return [...node.book.models()].sort((a, b) => epochOf(b) - epochOf(a));
 }
