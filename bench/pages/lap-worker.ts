@@ -1,5 +1,6 @@
 /** The worker of `npm run bench -- lap`: a room as the app has it, with stages that only wait. */
 import { expose } from 'comlink';
+import { GREEDY } from '../../tests/setup/greedy.mjs';
 import { Readbacks } from '../../worker/generation/readbacks.ts';
 import { openGpu } from '../../worker/gpu/device.ts';
 import { padded } from '../../worker/gpu/step.ts';
@@ -25,16 +26,6 @@ import { Measuring, readLapModel, type Visit, VOCABULARY, waitingStage } from '.
 
 const BUDGET_BYTES = 1e9;
 const PROMPT_TOKENS = 8;
-const GREEDY = {
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
-  frequencyPenalty: 0,
-  presencePenalty: 0,
-  seed: 1,
-};
 
 type Start = ConstructorParameters<typeof Room>[1];
 

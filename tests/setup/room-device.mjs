@@ -1,22 +1,12 @@
 // @ts-check
 import { chromium as playwright } from '@playwright/test';
+import { GREEDY } from './greedy.mjs';
 
 const OPEN_TIMEOUT_MS = 120_000;
 const JOIN_TIMEOUT_MS = 60_000;
 const READY_TIMEOUT_MS = 90_000;
 const POLL_MS = 50;
 const WORKER_SCRIPT = /\/assets\/main-[^/]+\.js$/;
-/** The likeliest token always: an answer is a function of what was asked. */
-const GREEDY = {
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
-  frequencyPenalty: 0,
-  presencePenalty: 0,
-  seed: 1,
-};
 
 /**
  * @typedef {import('../../worker/api.ts').RoomView} RoomView

@@ -76,6 +76,24 @@ export function segmented<T>(
   </div>`;
 }
 
+/** Something that is on or off, with what that means. @param id of its words, one in the page */
+export function setting(id: string, words: string, note: string, isOn: boolean, toggle: () => void): TemplateResult {
+  return html`<div class="setting">
+    <div>
+      <span id=${id}>${words}</span>
+      <p class="note">${note}</p>
+    </div>
+    <button
+      type="button"
+      class="switch"
+      role="switch"
+      aria-checked=${isOn ? 'true' : 'false'}
+      aria-labelledby=${id}
+      @click=${toggle}
+    ></button>
+  </div>`;
+}
+
 /** A share of a whole as a bar. */
 export function meter(label: string, share: number, words: string, className = ''): TemplateResult {
   const percent = Math.round(Math.min(1, Math.max(0, share)) * 100);

@@ -2,7 +2,7 @@ import { html, nothing, type TemplateResult } from 'lit';
 import type { RoomView } from '../../../worker/api.ts';
 import type { App } from '../../app.ts';
 import { icon } from '../../ui/icons.ts';
-import { button } from '../../ui/parts.ts';
+import { button, setting } from '../../ui/parts.ts';
 import { qrCode } from '../../ui/qr-code.ts';
 import { roomWords as words } from '../../words/room.ts';
 import { copyText } from './copy-text.ts';
@@ -13,20 +13,13 @@ export function invitePanel(app: App, room: RoomView): TemplateResult {
   return html`<section class="invite" id="invite" aria-labelledby="invite-title">
     <h2 id="invite-title" tabindex="-1">${words.invite}</h2>
     ${invite === undefined ? html`<p class="note">${words.noInvite}</p>` : ways(app, invite, room.devices.length < 2)}
-    <div class="setting">
-      <div>
-        <span id="room-ask-first">${words.askFirst}</span>
-        <p class="note">${room.askFirst ? words.inviteAsks : words.inviteOpen}</p>
-      </div>
-      <button
-        type="button"
-        class="switch"
-        role="switch"
-        aria-checked=${room.askFirst ? 'true' : 'false'}
-        aria-labelledby="room-ask-first"
-        @click=${() => void app.room.setAskFirst(!room.askFirst)}
-      ></button>
-    </div>
+    ${setting(
+      'room-ask-first',
+      words.askFirst,
+      room.askFirst ? words.inviteAsks : words.inviteOpen,
+      room.askFirst,
+      () => void app.room.setAskFirst(!room.askFirst),
+    )}
   </section>`;
 }
 

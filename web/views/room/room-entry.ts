@@ -12,7 +12,7 @@ import {
 } from '../../state/device-name.ts';
 import { fromAny } from '../../state/errors.ts';
 import { icon } from '../../ui/icons.ts';
-import { button, calmLine } from '../../ui/parts.ts';
+import { button, calmLine, setting } from '../../ui/parts.ts';
 import { scalesOver } from '../../ui/scales.ts';
 import { View } from '../../ui/view.ts';
 import { roomWords as words } from '../../words/room.ts';
@@ -99,22 +99,9 @@ export class RoomEntry extends View {
     return html`<section class="way" aria-labelledby="make">
       <h2 id="make">${words.make}</h2>
       <p>${room.reach === 'network' ? words.makeNote : words.makeNoteLocal}</p>
-      <div class="setting">
-        <div>
-          <span id="ask-first">${words.askFirst}</span>
-          <p class="note">${words.askFirstNote}</p>
-        </div>
-        <button
-          type="button"
-          class="switch"
-          role="switch"
-          aria-checked=${this.asksFirst ? 'true' : 'false'}
-          aria-labelledby="ask-first"
-          @click=${() => {
-            this.asksFirst = !this.asksFirst;
-          }}
-        ></button>
-      </div>
+      ${setting('ask-first', words.askFirst, words.askFirstNote, this.asksFirst, () => {
+        this.asksFirst = !this.asksFirst;
+      })}
       ${this.#failed('make')}
       <div class="row">
         ${button(words.make, () => void this.#make(), { kind: 'main', busy: this.busy === 'make' })}
