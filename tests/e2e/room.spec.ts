@@ -4,7 +4,16 @@
  */
 import { SMOLLM2 } from '../setup/smollm2.ts';
 import { STORY_BEGINS, testModelFile } from './fixtures/story-model.ts';
-import { expect, MAX_TOKENS, NO_STORIES, noStories, PROMPT, TOKENS_BEFORE, test } from './fixtures/story-room.ts';
+import {
+  expect,
+  MAX_TOKENS,
+  NO_STORIES,
+  noStories,
+  PROMPT,
+  TOKENS_BEFORE,
+  test,
+  tokensBefore,
+} from './fixtures/story-room.ts';
 
 const FROZEN_MS = 10_000;
 const MODEL_CONTEXT_TOKENS = 512;
@@ -41,10 +50,13 @@ test('a device that stands still for ten seconds and wakes changes nothing in th
   const { whole } = story;
   await driver.ask('stall', PROMPT, { maxTokens: MAX_TOKENS });
   await driver.answerHas('stall', TOKENS_BEFORE);
+  const at = Date.now();
   stages[1]?.freeze();
   await new Promise((resolve) => setTimeout(resolve, FROZEN_MS));
   stages[1]?.thaw();
-  expect((await driver.finished('stall')).text).toBe(whole);
+  const { text, arrivals } = await driver.finished('stall');
+  expect(tokensBefore(arrivals, at)).toBeLessThan(MAX_TOKENS);
+  expect(text).toBe(whole);
   await driver.sees(4);
   await driver.ask('awake', PROMPT, { maxTokens: MAX_TOKENS });
   expect((await driver.finished('awake')).text).toBe(whole);
@@ -57,8 +69,11 @@ test('a device that loses its GPU in the middle of an answer loads its layers ag
   const { driver, stages } = room;
   await driver.ask('lost', PROMPT, { maxTokens: MAX_TOKENS });
   await driver.answerHas('lost', TOKENS_BEFORE);
+  const at = Date.now();
   await stages[1]?.destroyDevice();
-  expect((await driver.finished('lost')).text).toBe(story.whole);
+  const { text, arrivals } = await driver.finished('lost');
+  expect(tokensBefore(arrivals, at)).toBeLessThan(MAX_TOKENS);
+  expect(text).toBe(story.whole);
   await driver.sees(4);
 });
 
@@ -67,8 +82,10 @@ test('the server that introduced the devices may stop and come back while they a
   const { whole } = story;
   await driver.ask('restart', PROMPT, { maxTokens: MAX_TOKENS });
   await driver.answerHas('restart', TOKENS_BEFORE);
+  const at = Date.now();
   await story.setting.restartServer();
-  const { text, lines } = await driver.finished('restart');
+  const { text, lines, arrivals } = await driver.finished('restart');
+  expect(tokensBefore(arrivals, at)).toBeLessThan(MAX_TOKENS);
   expect(text).toBe(whole);
   expect(lines.filter(({ line }) => line.kind !== 'waiting')).toEqual([]);
   // and it introduces again
@@ -124,8 +141,11 @@ test('the maker of the room leaves for good while another device drives, and the
   const [other] = stages;
   await other?.ask('left', PROMPT, { maxTokens: MAX_TOKENS });
   await other?.answerHas('left', TOKENS_BEFORE);
+  const at = Date.now();
   await driver.leaveRoom();
-  expect((await other?.finished('left'))?.text).toBe(whole);
+  const { text, arrivals = [] } = (await other?.finished('left')) ?? {};
+  expect(tokensBefore(arrivals, at)).toBeLessThan(MAX_TOKENS);
+  expect(text).toBe(whole);
   await other?.sees(3);
   await driver.close();
 });
