@@ -2,7 +2,6 @@ import * as v from 'valibot';
 import type { LayersByHand, ModelSource, RoomApi, RoomView, Settings } from '../../api.ts';
 import { bytesInWords } from '../../bytes-in-words.ts';
 import { InternalError, MemoryError, PersonError } from '../../errors.ts';
-import type { ChatModel } from '../../generation/chat.ts';
 import {
   cleanName,
   type Device,
@@ -20,9 +19,8 @@ import {
 } from '../../mesh/identity/index.ts';
 import { attachLinks, type WindowPort } from '../../mesh/link/index.ts';
 import { divideOffer } from '../../mesh/room/retention-pool.ts';
-import type { ModelKey, Placement, StageAssignment } from '../../mesh/types.ts';
+import type { DeviceId, ModelKey, Placement, StageAssignment } from '../../mesh/types.ts';
 import { WIRE_VERSION } from '../../mesh/wire/frame.ts';
-import { chatTemplate, createTokenizer, type Tokenizer } from '../../text/index.ts';
 import { quantizationOf } from '../../weights/quantization.ts';
 import type { DeviceHost } from '../device-host.ts';
 import type { MemoryClaims } from '../memory-claims.ts';
@@ -31,7 +29,7 @@ import { modelName, servedName } from '../model-name.ts';
 import { stagesByHand } from './by-hand.ts';
 import { modelKey, readModelKey, roomModel } from './model-key.ts';
 import { Room } from './room.ts';
-import { RoomEngine } from './room-engine.ts';
+import { createRoomChat, type RoomChat } from './room-chat.ts';
 import { RoomModels } from './room-models.ts';
 import { PlacementSchema } from './room-schemas.ts';
 import type { RoomShare } from './room-share.ts';
@@ -60,10 +58,6 @@ export interface RoomServiceOptions {
   /** A model of the room is to be loaded here: what this window has loaded for itself gives way, once it has answered. */
   readonly onLoading: () => Promise<void>;
 }
-
-/** What answers conversations by the room: as a loaded model does by this device. */
-export type RoomChat = Pick<ChatModel, 'key' | 'engine' | 'tokenizer' | 'template'> &
-  Required<Pick<ChatModel, 'saidBefore'>>;
 
 /** The room that this window is in. */
 export class RoomService implements RoomApi {
@@ -164,9 +158,8 @@ export class RoomService implements RoomApi {
 
   #byHand(model: ModelKey, byHand: LayersByHand): StageAssignment[] {
     const { room, models } = this.#inside;
-    const { host, members } = room;
+    const { host } = room;
     if (host === undefined) throw new PersonError('This device is not in the room yet.', { problem: 'joining' });
-    const known = members?.membership.members ?? [];
     return stagesByHand(byHand, {
       layers: models.layers(model) ?? 0,
       candidates: host.node.candidates(model).map(({ device, profile, freeBytes, stages }) => ({
@@ -180,7 +173,7 @@ export class RoomService implements RoomApi {
           ),
       })),
       bytes: (first, last, profile) => models.bytes(model, first, last, profile),
-      nameOf: (id) => known.find(({ device }) => device === id)?.name ?? 'A device that left',
+      nameOf: (device) => nameIn(room, device),
     });
   }
 
@@ -198,24 +191,14 @@ export class RoomService implements RoomApi {
     if (model === undefined) return undefined;
     const known = current.chats.get(model);
     if (known !== undefined) return known;
-    const { opened, contextTokens } = await current.models.read(model, signal);
-    const { metadata } = opened.checkpoint;
-    const tokenizer: Tokenizer = createTokenizer(metadata);
-    const device = current.key.device;
-    const engine = new RoomEngine({
-      device,
+    const chat = createRoomChat({
       model,
-      contextTokens,
-      endTokens: tokenizer.endTokens,
+      known: await current.models.read(model, signal),
+      device: current.key.device,
       feed: (input) => host.feed(input),
-      nameOf: (each) => current.room.members?.membership.member(each)?.name ?? 'A device that left',
+      nameOf: (each) => nameIn(current.room, each),
+      tokensOf: (session) => current.store?.tokens(session, model) ?? [],
     });
-    const saidBefore = async (conversation: string, prompt: readonly number[]) => {
-      const tokens = current.store?.tokens(await sessionOf(conversation, device), model) ?? [];
-      return prompt.every((token, i) => tokens[i] === token) ? tokens.slice(prompt.length) : [];
-    };
-    const chat: RoomChat = { key: model, engine, tokenizer, template: chatTemplate(metadata), saidBefore };
-    current.engines.set(model, engine);
     current.chats.set(model, chat);
     return chat;
   }
@@ -271,7 +254,6 @@ export class RoomService implements RoomApi {
       store: undefined,
       models,
       over: new AbortController(),
-      engines: new Map(),
       chats: new Map(),
       detach: () => {},
       offered,
@@ -327,7 +309,7 @@ export class RoomService implements RoomApi {
         random: Math.random,
         post: (message) => port.postMessage({ room: message }),
         onSession: (event) => {
-          for (const engine of current.engines.values()) engine.receive(event);
+          for (const { engine } of current.chats.values()) engine.receive(event);
         },
         onMembers: () => void this.#keep(current),
         onRemoved: () => void this.#removed(current),
@@ -392,7 +374,7 @@ export class RoomService implements RoomApi {
     this.#shown = '';
     current.over.abort();
     const left = new PersonError('This window left the room.', { problem: 'no-room' });
-    for (const engine of current.engines.values()) engine.close(left);
+    for (const { engine } of current.chats.values()) engine.close(left);
     await current.room.close();
     // what was said last still goes out
     setTimeout(current.detach, VIEW_MS);
@@ -499,7 +481,6 @@ interface Current {
   readonly slot: number | undefined;
   readonly models: RoomModels;
   readonly over: AbortController;
-  readonly engines: Map<ModelKey, RoomEngine>;
   readonly chats: Map<ModelKey, RoomChat>;
   room: Room;
   detach: () => void;
@@ -511,6 +492,10 @@ interface Current {
   trouble: string | undefined;
   /** What follows `#/join/`. */
   invite: string | undefined;
+}
+
+function nameIn({ members }: Room, device: DeviceId): string {
+  return members?.membership.member(device)?.name ?? 'A device that left';
 }
 
 function nameOfModel(model: ModelKey): string {
