@@ -1,6 +1,8 @@
 import type { RoomDevice, RoomModelView, RoomStage, RoomView } from '../../api.ts';
 import type { RoomNode } from '../../mesh/room/node.ts';
 import type { DeviceId, DeviceState, ModelKey, Placement } from '../../mesh/types.ts';
+import { quantizationOf } from '../../weights/quantization.ts';
+import { modelName, servedName } from '../model-name.ts';
 import type { Members } from './members.ts';
 import { readModelKey } from './model-key.ts';
 import type { RoomModels } from './room-models.ts';
@@ -13,7 +15,6 @@ export interface ViewParts {
   readonly members: Members;
   readonly node: RoomNode<Rows>;
   readonly models: RoomModels;
-  readonly nameOf: (model: ModelKey) => string;
   readonly trouble: string | undefined;
   readonly slot: number | undefined;
 }
@@ -67,7 +68,7 @@ export function newestFirst(node: RoomNode<Rows>): readonly ModelKey[] {
   return [...node.book.models()].sort((a, b) => epochOf(b) - epochOf(a));
 }
 
-function modelView({ node, models, nameOf }: ViewParts, model: ModelKey): RoomModelView | undefined {
+function modelView({ node, models }: ViewParts, model: ModelKey): RoomModelView | undefined {
   const placement = bestPlacement(node, model);
   if (placement === undefined) return undefined;
   const stages = stagesOf(node, placement);
@@ -79,7 +80,7 @@ function modelView({ node, models, nameOf }: ViewParts, model: ModelKey): RoomMo
   const isLoading = stages.some(({ phase }) => phase === 'loading' || phase === 'waiting');
   return {
     model,
-    name: nameOf(model),
+    name: nameOfModel(model),
     ...(layers === undefined ? {} : { layers }),
     contextTokens: models.known(model)?.contextTokens ?? contextOf(model),
     phase: stages.every(({ phase }) => phase === 'ready') ? 'ready' : isLoading ? 'loading' : 'interrupted',
@@ -108,5 +109,19 @@ function contextOf(model: ModelKey): number {
     return readModelKey(model).contextTokens;
   } catch {
     return 0;
+  }
+}
+
+export function nameIn(members: Members | undefined, device: DeviceId): string {
+  return members?.membership.member(device)?.name ?? 'A device that left';
+}
+
+function nameOfModel(model: ModelKey): string {
+  try {
+    const { where } = readModelKey(model);
+    if (where.kind === 'hub') return modelName(where, where.file, quantizationOf(where.file) ?? '', where.repository);
+    return servedName(where.kind === 'server' ? where.file : where.address);
+  } catch {
+    return 'A model of another version';
   }
 }
