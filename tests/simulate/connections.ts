@@ -1,0 +1,89 @@
+import { TICK_MS } from '../../worker/mesh/room/constants.ts';
+import type { SimDevice, SimInput } from './device.ts';
+import type { Link } from './network.ts';
+import type { World } from './world.ts';
+
+/** Links between devices as their hosts keep them: opened, closed, and beats where nothing else was said. */
+export class Connections {
+  readonly #world: World;
+  /** When each device last sent something on each link: by from * devices + to. */
+  readonly #saidMs: Float64Array;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#saidMs = new Float64Array(world.constants.devices ** 2);
+  }
+
+  post(device: SimDevice, peer: string, input: SimInput): void {
+    const to = this.#world.byId.get(peer);
+    if (to === undefined) return;
+    this.#saidMs[device.index * this.#world.constants.devices + to.index] = this.#world.nowMs;
+    this.#world.network.send(this.#world.nowMs, device.index, to.index, input);
+  }
+
+  sendBeats(device: SimDevice): void {
+    const { node, index, id } = device;
+    if (node === undefined) return;
+    const beat: SimInput = { kind: 'beat', peer: id };
+    for (const peer of node.links.up()) {
+      const to = this.#world.byId.get(peer);
+      if (to === undefined) continue;
+      const at = index * this.#world.constants.devices + to.index;
+      if (this.#world.nowMs - (this.#saidMs[at] as number) < TICK_MS - 1) continue;
+      this.#saidMs[at] = this.#world.nowMs;
+      this.#world.network.send(this.#world.nowMs, index, to.index, beat);
+    }
+  }
+
+  connect(device: SimDevice, peer: string): void {
+    const to = this.#world.byId.get(peer);
+    if (to === undefined || to.id !== peer) {
+      // nobody is there under that name any more
+      const input = { kind: 'connect-failed' as const, peer };
+      this.#world.plan(device, this.#world.constants.connectFailsMs, { kind: 'input', input });
+      return;
+    }
+    const link = this.#world.network.link(device.index, to.index);
+    link.asking.push(device.index);
+    if (link.asking.length > 1) return;
+    this.#world.push(this.#world.nowMs + this.#world.random.between(...this.#world.constants.connectMs), {
+      kind: 'connected',
+      link,
+    });
+  }
+
+  connected(link: Link): void {
+    const low = this.#world.devices[link.low] as SimDevice;
+    const high = this.#world.devices[link.high] as SimDevice;
+    const asking = link.asking.splice(0);
+    if (!low.runs || !high.runs || this.#world.network.isApart(low.index, high.index)) {
+      this.#world.trace(`${link.low} ${link.high} not linked`);
+      for (const index of new Set(asking)) {
+        const asker = this.#world.devices[index] as SimDevice;
+        const peer = (asker === low ? high : low).id;
+        if (!asker.isUp) continue;
+        const input = { kind: 'connect-failed' as const, peer };
+        this.#world.plan(asker, this.#world.constants.connectFailsMs, { kind: 'input', input });
+      }
+      return;
+    }
+    const { openLow, openHigh } = link;
+    this.#world.trace(`${link.low} ${link.high} linked`);
+    this.#world.network.open(link);
+    this.#world.tally.linksOpened++;
+    if (openLow) this.#world.give(low, { kind: 'link-closed', peer: high.id });
+    if (openHigh) this.#world.give(high, { kind: 'link-closed', peer: low.id });
+    this.#world.give(low, { kind: 'link-open', peer: high.id });
+    this.#world.give(high, { kind: 'link-open', peer: low.id });
+  }
+
+  disconnect(device: SimDevice, peer: string): void {
+    const to = this.#world.byId.get(peer);
+    if (to === undefined) return;
+    const link = this.#world.network.link(device.index, to.index);
+    this.#world.trace(`${device.index} disconnects ${to.index}`);
+    // the other side hears of it if it can, after what was sent before
+    this.#world.network.send(this.#world.nowMs, device.index, to.index, { kind: 'link-closed', peer: device.id });
+    this.#world.network.close(link, device.index);
+  }
+}
