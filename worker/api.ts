@@ -288,6 +288,9 @@ export interface RoomModelView {
   readonly contextTokens: number;
   readonly phase: 'loading' | 'ready' | 'interrupted';
   readonly stages: readonly RoomStage[];
+  /** While it loads: of all devices together, and until the last of them is done; absent while not known. */
+  readonly bytesPerSecond?: number;
+  readonly secondsLeft?: number;
   /** Answers that run on it now. */
   readonly answers: number;
 }

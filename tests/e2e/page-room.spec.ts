@@ -369,6 +369,11 @@ test.describe('in a room', () => {
     await expect(page.getByText('Qwen3 8B runs on 3 devices.')).toBeVisible();
   });
 
+  test('a model that loads says how much is on the devices, how fast, and how long it takes', async ({ page }) => {
+    await open(page, '/?kept&room=loading#/room');
+    await expect(page.getByText('On the devices: 108 of 145 MB, 3.2 MB/s, 12 s left.')).toBeVisible();
+  });
+
   test('a model that the room has no room for is refused with the reason', async ({ page }) => {
     await open(page, '/?kept&room=broken#/models');
     await page.getByRole('button', { name: '16,384' }).click();

@@ -287,6 +287,7 @@ function modelOver(
   return {
     ...{ model: shape.id, name, layers, contextTokens, answers: 0 },
     phase: ready ? 'ready' : 'loading',
+    ...(phase === 'loading' ? { bytesPerSecond: 3.2e6, secondsLeft: 12 } : {}),
     stages,
   };
 }

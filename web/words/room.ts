@@ -197,7 +197,7 @@ export const roomWords = {
   readyState: 'Ready',
   loadingState: 'Loading',
   interruptedState: 'Interrupted',
-  loadingAmount: (amount: string) => `${amount} are on the devices.`,
+  loadingAmount: (amount: string) => `On the devices: ${amount}.`,
   interruptedNote:
     'It goes on by itself when the device is back, or when another one has room. Or choose a smaller model.',
   byHand: 'Lay it out by hand',

@@ -1,8 +1,5 @@
 import type { TransferProgress } from '../shards/types.ts';
-
-/** The rate is that of the last seconds: long enough to be calm, short enough to be true. */
-const WINDOW_MS = 5000;
-const LEAST_MS = 500;
+import { ByteRate } from './byte-rate.ts';
 
 /** Bytes that came over the network, and those still to come. */
 export type Transferred = Pick<TransferProgress, 'doneBytes' | 'totalBytes' | 'fetchedBytes' | 'arrivingBytes'>;
@@ -12,21 +9,16 @@ export type Transferred = Pick<TransferProgress, 'doneBytes' | 'totalBytes' | 'f
  * what has come of a shard counts before the shard is whole.
  */
 export class TransferRate {
-  readonly #samples: { readonly ms: number; readonly bytes: number }[] = [];
+  readonly #rate = new ByteRate();
 
   at(
     { doneBytes, totalBytes, fetchedBytes, arrivingBytes }: Transferred,
     nowMs = performance.now(),
   ): { readonly bytesPerSecond?: number; readonly secondsLeft?: number } {
-    const samples = this.#samples;
     const bytes = fetchedBytes + arrivingBytes;
-    if (bytes === 0) samples.length = 0; // the clock starts with the download
-    samples.push({ ms: nowMs, bytes });
-    while (samples.length > 2 && nowMs - (samples[1]?.ms ?? nowMs) >= WINDOW_MS) samples.shift();
-    const first = samples[0];
-    if (first === undefined || nowMs - first.ms < LEAST_MS) return {};
-    const bytesPerSecond = ((bytes - first.bytes) * 1000) / (nowMs - first.ms);
-    if (!(bytesPerSecond > 0)) return {};
+    if (bytes === 0) this.#rate.restart(); // the clock starts with the download
+    const bytesPerSecond = this.#rate.at(bytes, nowMs);
+    if (bytesPerSecond === undefined) return {};
     return { bytesPerSecond, secondsLeft: Math.max(0, totalBytes - doneBytes - arrivingBytes) / bytesPerSecond };
   }
 }

@@ -2,7 +2,7 @@ import { html, nothing, type TemplateResult } from 'lit';
 import type { RoomDevice, RoomModelView, RoomView } from '../../../worker/api.ts';
 import type { App } from '../../app.ts';
 import { isPreparing, loadedBytes, roomMemory, type StagePart, stageParts } from '../../state/room-model.ts';
-import { bytesOf, count, roughBytes } from '../../ui/format.ts';
+import { bytesOf, count, progressLine, roughBytes } from '../../ui/format.ts';
 import { icon } from '../../ui/icons.ts';
 import { button, state } from '../../ui/parts.ts';
 import { dart, scalesOver } from '../../ui/scales.ts';
@@ -48,7 +48,7 @@ function picture(app: App, room: RoomView, model: RoomModelView, byHand: ByHand)
       ${parts.map((part) => stageLine(part, nameOf(part.stage.device, devices)))}
     </ul>
     <p class="note">
-      ${model.phase === 'loading' && total > 0 ? html`<b>${words.loadingAmount(bytesOf(done, total))}</b> ` : nothing}
+      ${model.phase === 'loading' && total > 0 ? html`<b>${words.loadingAmount(progressLine({ ...model, doneBytes: done, totalBytes: total }))}</b> ` : nothing}
       ${model.phase === 'interrupted' ? `${words.interruptedNote} ` : nothing}
       ${model.contextTokens > 0 ? `${words.context(count(model.contextTokens))}, ${words.oneMark}.` : nothing}
     </p>

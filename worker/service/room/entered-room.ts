@@ -17,6 +17,7 @@ import type { DeviceHost } from '../device-host.ts';
 import type { MemoryClaims } from '../memory-claims.ts';
 import type { ModelFiles } from '../model-files.ts';
 import { layOut } from './laying-out.ts';
+import { LoadRates } from './load-rates.ts';
 import { MemoryOffer } from './memory-offer.ts';
 import { modelKey, roomModel } from './model-key.ts';
 import { Room } from './room.ts';
@@ -66,6 +67,7 @@ export class EnteredRoom {
   readonly #offer: MemoryOffer;
   readonly #models: RoomModels;
   readonly #room: Room;
+  readonly #rates = new LoadRates();
   readonly #over = new AbortController();
   readonly #chats = new Map<ModelKey, RoomChat>();
   readonly #detach: () => void;
@@ -262,6 +264,8 @@ export class EnteredRoom {
       members,
       node: host.node,
       models: this.#models,
+      rates: this.#rates,
+      nowMs: performance.now(),
       trouble: this.#trouble,
       slot: this.#entry.identity.slot,
     });

@@ -3,6 +3,7 @@ import type { RoomNode } from '../../mesh/room/node.ts';
 import type { DeviceId, DeviceState, ModelKey, Placement } from '../../mesh/types.ts';
 import { quantizationOf } from '../../weights/quantization.ts';
 import { modelName, servedName } from '../model-name.ts';
+import type { LoadRates } from './load-rates.ts';
 import type { Members } from './members.ts';
 import { readModelKey } from './model-key.ts';
 import type { RoomModels } from './room-models.ts';
@@ -15,6 +16,8 @@ export interface ViewParts {
   readonly members: Members;
   readonly node: RoomNode<Rows>;
   readonly models: RoomModels;
+  readonly rates: LoadRates;
+  readonly nowMs: number;
   readonly trouble: string | undefined;
   readonly slot: number | undefined;
 }
@@ -68,7 +71,7 @@ export function newestFirst(node: RoomNode<Rows>): readonly ModelKey[] {
   return [...node.book.models()].sort((a, b) => epochOf(b) - epochOf(a));
 }
 
-function modelView({ node, models }: ViewParts, model: ModelKey): RoomModelView | undefined {
+function modelView({ node, models, rates, nowMs }: ViewParts, model: ModelKey): RoomModelView | undefined {
   const placement = bestPlacement(node, model);
   if (placement === undefined) return undefined;
   const stages = stagesOf(node, placement);
@@ -85,6 +88,7 @@ function modelView({ node, models }: ViewParts, model: ModelKey): RoomModelView 
     contextTokens: models.known(model)?.contextTokens ?? contextOf(model),
     phase: stages.every(({ phase }) => phase === 'ready') ? 'ready' : isLoading ? 'loading' : 'interrupted',
     stages,
+    ...rates.of(model, stages, nowMs),
     answers,
   };
 }
