@@ -1,4 +1,4 @@
-import { createSocket } from 'node:dgram';
+import { createSocket, Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect as connectTcp } from 'node:net';
@@ -113,6 +113,32 @@ describe('STUN', () => {
       expect(bindingAnswer(request, { address: LOOPBACK, port: socket.address().port })).toEqual((await answered)[0]);
       socket.close();
     }
+    await relay.close();
+  });
+
+  it('goes on after a packet that no answer can go to, and after one whose answer cannot be sent', async () => {
+    const bind = vi.spyOn(UdpSocket.prototype, 'bind');
+    const relay = new Relay({ port: 0, relays: true, mayRelayTo: () => true });
+    await relay.listen([LOOPBACK]);
+    const socket = bind.mock.contexts[0] as UdpSocket;
+    bind.mockRestore();
+    const send = vi.spyOn(socket, 'send');
+    const request = Buffer.concat([Buffer.from('000100002112a442', 'hex'), Buffer.from('shoal-stun-1')]);
+    // RFC 8656: an allocation, which is turn-server's to answer
+    const allocation = Buffer.concat([
+      Buffer.from('000300082112a442', 'hex'),
+      Buffer.from('shoal-stun-2'),
+      Buffer.from('0019000411000000', 'hex'),
+    ]);
+    // as the system hands it over: who sends with a raw socket chooses port 0
+    for (const packet of [request, allocation])
+      socket.emit('message', packet, { address: LOOPBACK, family: 'IPv4', port: 0, size: packet.length });
+    expect(send).not.toHaveBeenCalled();
+    send.mockImplementationOnce(() => {
+      throw new Error('the system would not');
+    });
+    socket.emit('message', request, { address: LOOPBACK, family: 'IPv4', port: 9, size: request.length });
+    expect(send).toHaveBeenCalledOnce();
     await relay.close();
   });
 

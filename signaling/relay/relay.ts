@@ -148,10 +148,16 @@ export class Relay {
     });
     this.#guard(server, address);
     socket.on('message', (message: Buffer, from: RemoteInfo) => {
-      // without a trace of who asked: nobody is kept from it by how many do
-      const answer = bindingAnswer(message, from);
-      if (answer) socket.send(answer, from.port, from.address);
-      else server.handlePacket(message, from);
+      // nothing can be sent to that port; a raw socket sends from it
+      if (from.port === 0) return;
+      try {
+        // without a trace of who asked: nobody is kept from it by how many do
+        const answer = bindingAnswer(message, from);
+        if (answer) socket.send(answer, from.port, from.address);
+        else server.handlePacket(message, from);
+      } catch {
+        // one packet of anybody never ends the server
+      }
     });
     // an ICMP answer to something sent earlier: the next packet may arrive
     socket.on('error', () => {});
