@@ -152,6 +152,21 @@ describe('a newcomer', () => {
     expect(row.told).toEqual(['b welcomes n']);
   });
 
+  it('is let in as what it proved, whatever a member said of it before', () => {
+    row = new Row();
+    const forged = {
+      kind: 'question',
+      ...newcomer('n'),
+      publicKey: 'of another',
+      host: 'b',
+      leftMs: ASKING_MS,
+    } as const;
+    const desk = row.desk('a');
+    desk.heardQuestion(forged, 'b', row.nowMs);
+    desk.asked(newcomer('n'), row.nowMs);
+    expect(desk.answer('n', true, row.nowMs)).toEqual([{ kind: 'admit', newcomer: newcomer('n') }]);
+  });
+
   it('cannot flood the room with questions, also not through a member that passes on anything', () => {
     row = new Row();
     for (let at = 0; at < 2 * MAX_QUESTIONS; at++) row.ask('a', `n${at}`);

@@ -70,8 +70,9 @@ export class AskingDesk {
     if (!this.#askFirst()) return [{ kind: 'admit', newcomer }];
     const asking: AskingEffect = { kind: 'tell', device, message: { kind: 'asking' } };
     if (known?.hosts.has(this.#self)) return [asking];
-    const held = known ?? { newcomer, hosts: new Set(), untilMs: nowMs + ASKING_MS };
-    held.hosts.add(this.#self);
+    // what the newcomer proved here counts, whatever others said of it
+    const { hosts = new Set<DeviceId>(), untilMs = nowMs + ASKING_MS } = known ?? {};
+    const held: Held = { newcomer, hosts: hosts.add(this.#self), untilMs };
     this.#questions.set(device, held);
     return [asking, { kind: 'spread', message: this.#question(held, this.#self, nowMs) }];
   }

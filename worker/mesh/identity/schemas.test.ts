@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
-import { type IdentityMessage, IdentityMessageSchema } from './schemas.ts';
+import { type IdentityMessage, IdentityMessageSchema, TombstoneSchema } from './schemas.ts';
 import { newKey, roomOf } from './test-room.ts';
 
 function isRead(message: unknown): boolean {
@@ -49,6 +49,10 @@ describe('messages of identity', () => {
     }
     // the last character of 16 bytes holds four bits that must be zero
     expect(isRead({ kind: 'denial', device: `${'A'.repeat(21)}B`, by: maker.device, reason: 'denied' })).toBe(false);
+    const ids = Array.from({ length: 65 }, (_, at) => `${String(at).padStart(3, '0')}${device.slice(3)}`);
+    const full = { ...tombstone, keeps: ids.slice(0, 64) };
+    expect(v.is(TombstoneSchema, full)).toBe(true);
+    expect(v.is(TombstoneSchema, { ...full, keeps: ids })).toBe(false);
     const unordered = { ...tombstone, keeps: [maker.device, device].sort().reverse() };
     expect(isRead({ kind: 'roster', entries: [], tombstones: [unordered] })).toBe(false);
   });

@@ -5,7 +5,7 @@ import { fromBase64url } from './bytes.ts';
 import { DEVICE_ID_BYTES, PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from './device-key.ts';
 import { isName, MAX_NAME_CHARACTERS } from './names.ts';
 import { MAX_GENERATION, MAX_ROOM_KEYS } from './room-keys.ts';
-import { MAX_ENTRIES, MAX_RANK, MAX_TOMBSTONES } from './roster.ts';
+import { MAX_ENTRIES, MAX_MEMBERS, MAX_RANK, MAX_TOMBSTONES } from './roster.ts';
 import { ROOM_KEY_BYTES, SECRET_BYTES } from './secrets.ts';
 
 /** The one base64url text of so many bytes. */
@@ -44,7 +44,7 @@ const AscendingIdsSchema = v.pipe(
 export const TombstoneSchema: v.GenericSchema<unknown, Tombstone> = v.strictObject({
   device: DeviceIdSchema,
   by: DeviceIdSchema,
-  keeps: AscendingIdsSchema,
+  keeps: v.pipe(AscendingIdsSchema, v.maxLength(MAX_MEMBERS)),
   signature: SignatureSchema,
 });
 

@@ -6,7 +6,7 @@ export function stateOf(device: string, parts: Partial<DeviceState> = {}): Devic
     device,
     incarnation: 1,
     counter: 1,
-    address: `${device}.1`,
+    address: `${device}-1`,
     name: device,
     version: { app: '0', wire: 1 },
     profile: { compute: true, budgetBytes: 100, storage: 'f16', platform: 'linux' },

@@ -27,10 +27,9 @@ export type FrameDrop =
 
 interface Unfinished {
   readonly header: FrameHeader;
-  readonly payload: Uint8Array;
+  /** Memory is taken for what came, not for what a header promises. */
+  readonly parts: Uint8Array[];
   filled: number;
-  /** How many slices are here. */
-  slices: number;
 }
 
 /**
@@ -64,29 +63,27 @@ export class FrameAssembler {
     if (here !== Math.min(header.payloadBytes, SLICE_BYTES - HEADER_BYTES)) return this.#drop('slice-length');
     if (here === header.payloadBytes) return frameOf(header, new Uint8Array(view.buffer as ArrayBuffer, HEADER_BYTES));
     if (this.#unfinished) this.#drop('interrupted');
-    const payload = new Uint8Array(header.payloadBytes);
-    payload.set(new Uint8Array(view.buffer as ArrayBuffer, HEADER_BYTES));
-    this.#unfinished = { header, payload, filled: here, slices: 1 };
+    const first = new Uint8Array(view.buffer as ArrayBuffer, HEADER_BYTES);
+    this.#unfinished = { header, parts: [first], filled: here };
     return undefined;
   }
 
   #continue(view: DataView): Frame | undefined {
     const unfinished = this.#unfinished;
     if (!unfinished || view.getUint32(4, true) !== unfinished.header.sequence) return this.#drop('foreign');
-    const { header, payload } = unfinished;
+    const { header, parts } = unfinished;
     const here = view.byteLength - CONTINUATION_BYTES;
     const asked = Math.min(header.payloadBytes - unfinished.filled, SLICE_BYTES - CONTINUATION_BYTES);
-    if (here !== asked || view.getUint16(2, true) !== unfinished.slices) {
+    if (here !== asked || view.getUint16(2, true) !== parts.length) {
       // the frame has a hole now
       this.#unfinished = undefined;
       return this.#drop(here === asked ? 'out-of-order' : 'slice-length');
     }
-    payload.set(new Uint8Array(view.buffer as ArrayBuffer, CONTINUATION_BYTES), unfinished.filled);
+    parts.push(new Uint8Array(view.buffer as ArrayBuffer, CONTINUATION_BYTES));
     unfinished.filled += here;
-    unfinished.slices++;
     if (unfinished.filled < header.payloadBytes) return undefined;
     this.#unfinished = undefined;
-    return frameOf(header, payload);
+    return frameOf(header, joined(parts, header.payloadBytes));
   }
 
   /** One frame dropped for a gap must not drop all that follow, so a gap is gone on from. */
@@ -100,6 +97,16 @@ export class FrameAssembler {
   #drop(reason: FrameDrop): undefined {
     this.drops.set(reason, (this.drops.get(reason) ?? 0) + 1);
   }
+}
+
+function joined(parts: readonly Uint8Array[], bytes: number): Uint8Array {
+  const whole = new Uint8Array(bytes);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 function frameOf({ sequence: _, payloadBytes: __, ...fields }: FrameHeader, payload: Uint8Array): Frame {

@@ -53,7 +53,8 @@ const deviceState: v.GenericSchema<unknown, DeviceState> = v.strictObject({
   device: DeviceIdSchema,
   incarnation: counter,
   counter,
-  address: text(128),
+  /** Of signaling: what its server takes as a peer's. */
+  address: v.pipe(v.string(), v.regex(/^[\w-]{0,64}$/)),
   name: NameSchema,
   version: v.strictObject({ app: text(64), wire: whole(1000) }),
   profile: v.strictObject({
