@@ -217,9 +217,20 @@ export class Answers {
     this.#flush();
     const live = this.#live.value;
     if (!live) return;
+    if (this.#chats.find(live.conversation) === undefined) {
+      this.#abandon(live.conversation);
+      return;
+    }
     const kept = this.#message(live.conversation, live.message);
     if (live.text === kept?.text && live.reasoning === (kept.reasoning ?? '')) return;
     this.#chats.patch(live.conversation, live.message, { text: live.text, ...reasoningOf(live) });
+  }
+
+  /** Another window removed the conversation: nothing of it is to be said or kept any more. */
+  #abandon(conversation: string): void {
+    if (this.#stopped) return;
+    void this.stop();
+    this.forget(conversation);
   }
 
   #finish(result: GenerateResult): void {

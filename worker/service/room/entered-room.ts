@@ -27,6 +27,7 @@ import { PlacementSchema } from './room-schemas.ts';
 import type { RoomShare } from './room-share.ts';
 import { RoomStages } from './room-stages.ts';
 import { nameIn, newestFirst, roomView } from './room-view.ts';
+import { sessionOf } from './session-id.ts';
 import { SessionStore } from './session-store.ts';
 
 const VIEW_MS = 250;
@@ -202,11 +203,13 @@ export class EnteredRoom {
     const { host } = this.#room;
     const [model] = host === undefined ? [] : newestFirst(host.node);
     if (host === undefined || model === undefined) return undefined;
+    const header = await this.#models.read(model, signal);
+    if (this.#over.signal.aborted) throw left();
     const known = this.#chats.get(model);
     if (known !== undefined) return known;
     const chat = createRoomChat({
       model,
-      known: await this.#models.read(model, signal),
+      known: header,
       device: this.key.device,
       feed: (input) => host.feed(input),
       nameOf: (each) => nameIn(this.#room.members, each),
@@ -214,6 +217,13 @@ export class EnteredRoom {
     });
     this.#chats.set(model, chat);
     return chat;
+  }
+
+  /** Frees what a conversation keeps in the room; an answer to it ends. */
+  async forget(conversation: string): Promise<void> {
+    const session = await sessionOf(conversation, this.key.device);
+    for (const { engine } of this.#chats.values()) engine.end(session);
+    this.#room.host?.feed({ kind: 'forget', session });
   }
 
   /** The person changed what models may take here. */
@@ -229,8 +239,7 @@ export class EnteredRoom {
     clearInterval(this.#timer);
     this.#offer.leave();
     this.#over.abort();
-    const left = new PersonError('This window left the room.', { problem: 'no-room' });
-    for (const { engine } of this.#chats.values()) engine.close(left);
+    for (const { engine } of this.#chats.values()) engine.close(left());
     await this.#room.close();
     // what was said last still goes out
     setTimeout(this.#detach, VIEW_MS);
@@ -324,4 +333,8 @@ export class EnteredRoom {
       void this.#room.headers.want(model, () => node.isCurrent(model));
     }
   }
+}
+
+function left(): PersonError {
+  return new PersonError('This window left the room.', { problem: 'no-room' });
 }

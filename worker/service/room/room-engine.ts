@@ -33,6 +33,8 @@ export class RoomEngine {
   readonly #feed: (input: Input<Rows>) => void;
   readonly #nameOf: (device: DeviceId) => string;
   readonly #running = new Map<SessionId, Running>();
+  /** Why it answers nothing any more. */
+  #closed: { readonly error: unknown } | undefined;
 
   constructor(options: {
     /** This one, which drives. */
@@ -82,6 +84,10 @@ export class RoomEngine {
         resolve,
         reject,
       };
+      if (this.#closed !== undefined) {
+        reject(this.#closed.error);
+        return;
+      }
       if (signal.aborted) {
         resolve(runOf(running, 'stopped'));
         return;
@@ -100,9 +106,11 @@ export class RoomEngine {
     });
   }
 
-  /** Frees what the room's devices keep of a conversation. */
-  async forget(conversation: string): Promise<void> {
-    this.#feed({ kind: 'forget', session: await sessionOf(conversation, this.#device) });
+  /** The session is forgotten: an answer in it ends with what was said, whatever becomes of it in the room. */
+  end(session: SessionId): void {
+    const running = this.#running.get(session);
+    this.#running.delete(session);
+    running?.resolve(runOf(running, 'stopped'));
   }
 
   receive(event: SessionEvent): void {
@@ -135,8 +143,9 @@ export class RoomEngine {
     }
   }
 
-  /** The room is left: what runs ends with `error`. */
+  /** The room is left: what runs, or would be asked, ends with `error`. */
   close(error: unknown): void {
+    this.#closed = { error };
     for (const { reject } of this.#running.values()) reject(error);
     this.#running.clear();
   }

@@ -1,4 +1,4 @@
-import { ModelError } from '../../errors.ts';
+import { CancelledError, ModelError } from '../../errors.ts';
 import { MAX_CHUNK_ROWS } from '../../generation/chunks.ts';
 import type { ModelSizes } from '../../mesh/room/io.ts';
 import type { DeviceProfile, ModelKey } from '../../mesh/types.ts';
@@ -20,11 +20,17 @@ export interface KnownModel {
   readonly contextTokens: number;
 }
 
+interface Reading {
+  readonly abort: AbortController;
+  readonly known: Promise<KnownModel>;
+  readers: number;
+}
+
 /** The models that the room speaks of, as far as this device has read their headers. */
 export class RoomModels implements ModelSizes {
   readonly #files: Pick<ModelFiles, 'open'>;
   readonly #known = new Map<ModelKey, KnownModel>();
-  readonly #reading = new Map<ModelKey, Promise<KnownModel>>();
+  readonly #reading = new Map<ModelKey, Reading>();
   readonly #sizes = new Map<string, number>();
 
   constructor(files: Pick<ModelFiles, 'open'>) {
@@ -42,9 +48,24 @@ export class RoomModels implements ModelSizes {
   async read(model: ModelKey, signal: AbortSignal): Promise<KnownModel> {
     const known = this.#known.get(model);
     if (known !== undefined) return known;
-    const reading = this.#reading.get(model) ?? this.#open(model, signal).finally(() => this.#reading.delete(model));
-    this.#reading.set(model, reading);
-    return reading;
+    let reading = this.#reading.get(model);
+    if (reading === undefined) {
+      const abort = new AbortController();
+      reading = { abort, readers: 0, known: this.#open(model, abort.signal) };
+      this.#reading.set(model, reading);
+    }
+    // who asked first may give up while others wait for the same; when nobody waits any more it ends
+    const { abort, known: opening } = reading;
+    reading.readers++;
+    try {
+      return await untilAborted(opening, signal);
+    } finally {
+      reading.readers--;
+      if (reading.readers === 0) {
+        abort.abort();
+        if (this.#reading.get(model) === reading) this.#reading.delete(model);
+      }
+    }
   }
 
   layers(model: ModelKey): number | undefined {
@@ -109,4 +130,14 @@ export class RoomModels implements ModelSizes {
     this.#known.set(model, known);
     return known;
   }
+}
+
+/** Rejects as soon as the signal is aborted; what was promised goes on. */
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(new CancelledError('Stopped.', {}, signal.reason));
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
 }

@@ -15,7 +15,6 @@ import {
 import type { ModelKey } from '../../mesh/types.ts';
 import { EnteredRoom, type EnteredRoomOptions, type Entry } from './entered-room.ts';
 import type { RoomChat } from './room-chat.ts';
-import { sessionOf } from './session-id.ts';
 import { eraseConversation } from './session-store.ts';
 
 const SESSIONS = 'shoal-sessions';
@@ -119,10 +118,7 @@ export class RoomService implements RoomApi {
 
   /** Frees what conversations keep in the room. */
   async forget(conversation: string): Promise<void> {
-    const { room, key } = this.#current ?? {};
-    if (room !== undefined && key !== undefined) {
-      room.host?.feed({ kind: 'forget', session: await sessionOf(conversation, key.device) });
-    }
+    await this.#current?.forget(conversation);
     // also what an earlier load drove, or another window
     await eraseConversation(this.#sessions, conversation).catch(() => {});
   }
