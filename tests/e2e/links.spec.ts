@@ -327,6 +327,36 @@ test('a link over the relay outlives the credentials that it was made with', asy
   }
 });
 
+test('after a restart of the server devices find together over its relay, and links over it come back', async ({
+  server,
+  open,
+}) => {
+  const relayed = { listedOrigins: [server.origin], stunPort: 0, relayOnLoopback: true };
+  const before = await startServer({ port: 0, ...relayed });
+  const options: EnterOptions = { server: before.origin, rtc: { iceTransportPolicy: 'relay' } };
+  const [one, two, three] = [await open(), await open(), await open()];
+  const invite = await one.make(options);
+  await two.join(invite, options);
+  await one.isLinked();
+  await two.isLinked();
+  const { port, stunPort = 0 } = before;
+  await before.close();
+  await expect.poll(async () => (await one.state()).view.signaling).toBe('lost');
+  const after = await startServer({ ...relayed, port, stunPort });
+  try {
+    await three.join(invite, options);
+    // the newcomers do not let one another in
+    await one.isLinked(2, 30_000);
+    await three.isLinked();
+    await one.call((links) => links.worker.note('over the new relay'));
+    for (const device of [two, three])
+      await expect.poll(async () => (await device.state()).notes).toEqual(['over the new relay']);
+    expect((await two.state()).heard).toEqual(['note']);
+  } finally {
+    await after.close();
+  }
+});
+
 test('links outlive the signaling server, and it finds them again when it is back', async ({
   folder,
   server,

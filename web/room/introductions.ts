@@ -39,9 +39,7 @@ export class Introductions {
   state: 'connecting' | 'connected' | 'lost' = 'connecting';
   /** Where signaling reaches this device; empty before it does. */
   address = '';
-  /** Settled once the server was asked for ICE servers, which it gives only to who is listed. */
-  readonly iceAsked: Promise<void>;
-  #onIceAsked: () => void = () => {};
+  #iceQuestion = new Question();
   readonly #options: IntroductionsOptions;
   readonly #server: SignalingServer;
   readonly #token = randomName();
@@ -56,10 +54,12 @@ export class Introductions {
   constructor(options: IntroductionsOptions) {
     this.#options = options;
     this.#server = new SignalingServer(options.server);
-    this.iceAsked = new Promise((resolve) => {
-      this.#onIceAsked = resolve;
-    });
     void this.#begin();
+  }
+
+  /** Settled once the server, as it is now, was asked for ICE servers, which it gives only to who is listed. */
+  get iceAsked(): Promise<void> {
+    return this.#iceQuestion.settled;
   }
 
   /** STUN and TURN servers of the signaling server, and no others. */
@@ -69,6 +69,11 @@ export class Introductions {
 
   get hasRelay(): boolean {
     return this.iceServers.some(({ urls }) => [urls].flat().some((url) => url.startsWith('turn')));
+  }
+
+  /** Where the server is reached by another address, or is another process, those that it gave are of no use. */
+  forgetIce(): void {
+    this.#iceAtMs = Number.NEGATIVE_INFINITY;
   }
 
   call(address: string): void {
@@ -86,7 +91,7 @@ export class Introductions {
       try {
         await this.#refreshIce(peer);
       } finally {
-        this.#onIceAsked();
+        this.#iceQuestion.settle();
         nextMs = Math.min(ANNOUNCE_MS, Math.max(LEAST_ANNOUNCE_MS, this.#iceLeftMs));
         if (!this.#over) this.#options.listed(addresses);
       }
@@ -137,6 +142,8 @@ export class Introductions {
       this.#backoff.reset();
       this.state = 'connected';
       this.address = id;
+      this.forgetIce();
+      if (this.#iceQuestion.isSettled) this.#iceQuestion = new Question();
       this.#options.opened(id);
       void this.announce();
     });
@@ -182,9 +189,27 @@ export class Introductions {
   /** Credentials of the relay end, and what goes over it with them; new ones are fetched in the second half of their time. */
   async #refreshIce(peer: string): Promise<void> {
     if (this.#iceLeftMs > 0) return;
+    const before = JSON.stringify(this.iceServers);
     this.#ice = await this.#server.ice(this.#options.room, { peer, token: this.#token });
     this.#iceAtMs = performance.now();
-    if (!this.#over) this.#options.renewed();
+    if (!this.#over && before !== JSON.stringify(this.iceServers)) this.#options.renewed();
+  }
+}
+
+class Question {
+  readonly settled: Promise<void>;
+  isSettled = false;
+  #resolve = () => {};
+
+  constructor() {
+    this.settled = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+
+  settle(): void {
+    this.isSettled = true;
+    this.#resolve();
   }
 }
 

@@ -30,7 +30,7 @@ class TestConnection {
   }
 }
 
-async function call() {
+async function call({ answered = true } = {}) {
   const ended: (string | undefined)[] = [];
   let asked = 0;
   const provider = { socket: { send: () => {} }, _removeConnection: () => {} } as unknown as Peer;
@@ -54,7 +54,7 @@ async function call() {
     await connection.handleMessage({ payload: { sdp: { type: 'answer', sdp: 'a=fingerprint:sha-256 BB\r\n' } } });
     await vi.advanceTimersByTimeAsync(0);
   };
-  await answer();
+  if (answered) await answer();
   return { connection, native, ended, answer };
 }
 
@@ -120,5 +120,15 @@ describe('a connection', () => {
     expect(native.restartIce).toHaveBeenCalledTimes(2);
     await answer();
     expect(native.restartIce).toHaveBeenCalledTimes(2);
+  });
+
+  test('looks for another way once it is answered where there were new credentials since its offer', async () => {
+    const { connection, native, answer } = await call({ answered: false });
+    connection.renew();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(native.configurations.at(-1)?.iceServers?.[0]?.urls).toBe('turn:3');
+    expect(native.restartIce).not.toHaveBeenCalled();
+    await answer();
+    expect(native.restartIce).toHaveBeenCalledOnce();
   });
 });

@@ -56,7 +56,7 @@ export class PeerConnection {
   #isProved = false;
   #answered = false;
   #described = false;
-  /** The configuration changed while an offer was on its way. */
+  /** The configuration changed while a description was on its way. */
   #isOutdated = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #fingerprints: string | undefined;
@@ -122,9 +122,9 @@ export class PeerConnection {
   /** The configuration has changed: what goes over a relay moves to one that the new credentials give. */
   renew(): void {
     const connection = this.peerConnection;
-    if (!connection || !this.#described) return;
+    if (!connection) return;
     connection.setConfiguration(this.#surroundings.configuration());
-    this.#isOutdated = connection.signalingState !== 'stable';
+    this.#isOutdated = !this.#described || connection.signalingState !== 'stable';
     this.restart();
   }
 
@@ -163,6 +163,7 @@ export class PeerConnection {
       await this.#surroundings.configured();
       // nothing has been gathered yet
       connection.setConfiguration(this.#surroundings.configuration());
+      this.#isOutdated = false;
       if (offer) await this.#takeDescription(offer);
       else {
         await connection.setLocalDescription();
@@ -187,19 +188,19 @@ export class PeerConnection {
       await this.#taken;
       this.#send('ANSWER', { sdp: connection.localDescription });
     }
-    if (this.#isOutdated) {
-      this.#isOutdated = false;
-      this.restart();
+    if (!this.#described) {
+      this.#described = true;
+      this.#surroundings.tell({
+        kind: 'described',
+        connection: this.number,
+        ownDescription: connection.localDescription?.sdp ?? '',
+        description: connection.remoteDescription?.sdp ?? '',
+        maxMessageBytes: connection.sctp?.maxMessageSize ?? 0,
+      });
     }
-    if (this.#described) return;
-    this.#described = true;
-    this.#surroundings.tell({
-      kind: 'described',
-      connection: this.number,
-      ownDescription: connection.localDescription?.sdp ?? '',
-      description: connection.remoteDescription?.sdp ?? '',
-      maxMessageBytes: connection.sctp?.maxMessageSize ?? 0,
-    });
+    if (!this.#isOutdated) return;
+    this.#isOutdated = false;
+    this.restart();
   }
 
   async #takeCandidate(candidate: RTCIceCandidateInit): Promise<void> {

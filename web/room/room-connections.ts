@@ -315,7 +315,10 @@ export class RoomConnections {
 
   #networkChanged(): void {
     clearTimeout(this.#networkTimer);
-    this.#networkTimer = setTimeout(() => this.#wake('all'), NETWORK_SETTLES_MS);
+    this.#networkTimer = setTimeout(() => {
+      this.#introductions.forgetIce();
+      this.#wake('all');
+    }, NETWORK_SETTLES_MS);
   }
 
   #tell(message: ToWorker): void {

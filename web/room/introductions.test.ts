@@ -1,0 +1,117 @@
+import { EventEmitter } from 'node:events';
+import type { Peer } from 'peerjs';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Introductions } from './introductions.ts';
+import type { JoinFailure } from './join-failure.ts';
+
+/** PeerJS's connection to the server, as far as it is used here. */
+class TestPeer extends EventEmitter {
+  static last: TestPeer;
+  destroyed = false;
+  _handleMessage = () => {};
+  _lostMessages = new Map();
+  disconnect = vi.fn(() => this.emit('disconnected'));
+  reconnect = vi.fn();
+  constructor() {
+    super();
+    TestPeer.last = this;
+  }
+  destroy(): void {
+    this.destroyed = true;
+  }
+}
+
+vi.mock('./load-peerjs.ts', () => ({ loadPeerJs: async () => TestPeer as unknown as Peer }));
+
+/** A server's answers, by what is asked. */
+interface Answers {
+  announce: () => Response;
+  ice: () => Response;
+}
+
+const json = (body: object) => new Response(JSON.stringify(body));
+const HOUR_MS = 3_600_000;
+
+function begin(answers: Partial<Answers> = {}) {
+  const all: Answers = {
+    announce: () => json({ peers: ['other'] }),
+    ice: () => json({ iceServers: [], expiresMs: HOUR_MS }),
+    ...answers,
+  };
+  const asked: string[] = [];
+  vi.stubGlobal('fetch', async (url: URL) => {
+    const what = url.pathname.endsWith('/ice') ? 'ice' : 'announce';
+    asked.push(what);
+    return all[what]();
+  });
+  const failures: JoinFailure[] = [];
+  let renewals = 0;
+  const introductions = new Introductions({
+    server: 'https://server.example',
+    room: 'room',
+    connectionClass: () => class {} as never,
+    opened: () => {},
+    listed: () => {},
+    nobodyAt: () => {},
+    renewed: () => renewals++,
+    failed: (failure) => failures.push(failure),
+    changed: () => {},
+  });
+  const settled = async (promise: Promise<void>) => {
+    let isSettled = false;
+    void promise.then(() => {
+      isSettled = true;
+    });
+    await vi.advanceTimersByTimeAsync(0);
+    return isSettled;
+  };
+  const open = async () => {
+    await vi.advanceTimersByTimeAsync(0);
+    TestPeer.last.emit('open');
+    await vi.advanceTimersByTimeAsync(0);
+  };
+  return { introductions, answers: all, asked, failures, renewals: () => renewals, settled, open };
+}
+
+const turn = (credential: string) =>
+  json({ iceServers: [{ urls: 'turn:server.example', username: 'u', credential }], expiresMs: HOUR_MS });
+
+describe('a device at the signaling server', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+  });
+
+  test('asks for credentials of the relay anew when its connection is back: they may be of another process', async () => {
+    const { introductions, answers, renewals, settled, open } = begin({ ice: () => turn('first') });
+    await open();
+    expect(introductions.iceServers).toMatchObject([{ credential: 'first' }]);
+    expect(renewals()).toBe(1);
+    TestPeer.last.emit('disconnected');
+    let answer = (_: Response) => {};
+    answers.ice = () => new Promise<Response>((resolve) => (answer = resolve)) as unknown as Response;
+    await open();
+    // a connection that begins now waits for them
+    expect(await settled(introductions.iceAsked)).toBe(false);
+    answer(turn('second'));
+    expect(await settled(introductions.iceAsked)).toBe(true);
+    expect(introductions.iceServers).toMatchObject([{ credential: 'second' }]);
+    expect(renewals()).toBe(2);
+    introductions.close();
+  });
+
+  test('asks for them anew on another network, and moves no connection where they are the same', async () => {
+    const { introductions, asked, renewals, open } = begin({ ice: () => turn('same') });
+    await open();
+    await introductions.announce();
+    expect(asked.filter((what) => what === 'ice')).toHaveLength(1);
+    introductions.forgetIce();
+    await introductions.announce();
+    expect(asked.filter((what) => what === 'ice')).toHaveLength(2);
+    expect(renewals()).toBe(1);
+    introductions.close();
+  });
+});
