@@ -1,6 +1,7 @@
 /** Two windows of one browser as a room of two, by what a person does in them. */
 import type { BrowserContext, Page } from '@playwright/test';
 import { roomWords } from '../../web/words/room.ts';
+import { shellWords } from '../../web/words/shell.ts';
 import { countingModel } from './fixtures/counting-model.ts';
 import type { ShoalPage } from './fixtures/shoal-page.ts';
 import { test as base, expect } from './fixtures/test.ts';
@@ -47,7 +48,7 @@ test('a room of two windows: invited, allowed, laid out by hand, closed in an an
   context,
   page,
 }) => {
-  test.setTimeout(240_000); // two software GPUs on the cores that there are
+  test.setTimeout(300_000); // two software GPUs on the cores that there are
   const server = await serveApp({ [MODEL.file]: MODEL.bytes });
   const left = shoal(server, page);
   await left.open('room');
@@ -112,7 +113,43 @@ test('a room of two windows: invited, allowed, laid out by hand, closed in an an
     await again.ask('Count again.');
     expect(await again.finishedAnswer()).toBe(MODEL.answer);
   });
+
+  await test.step('a conversation that is removed while it is answered ends, and leaves nothing on the disk', async () => {
+    const [again] = context.pages();
+    if (again === undefined) throw new Error('No window is open.');
+    const window = shoal(server, again);
+    const kept = await keptSessions(again);
+    await window.newConversation();
+    await window.ask('Count for nobody.');
+    await window.answerBegins();
+    await expect.poll(() => keptSessions(again)).toBe(kept + 1);
+    await again.getByRole('button', { name: shellWords.removeConversation('Count for nobody.') }).click();
+    await again.getByRole('dialog').getByRole('button', { name: shellWords.remove }).click();
+    await expect.poll(() => keptSessions(again)).toBe(kept);
+    await window.newConversation();
+    await window.ask('Count at last.');
+    expect(await window.finishedAnswer()).toBe(MODEL.answer);
+  });
 });
+
+/** How many conversations the windows of this browser drive in rooms, by what is on the disk. */
+function keptSessions(page: Page): Promise<number> {
+  return page.evaluate(
+    () =>
+      new Promise<number>((resolve, reject) => {
+        const opening = indexedDB.open('shoal-sessions');
+        opening.onerror = () => reject(opening.error);
+        opening.onsuccess = () => {
+          const counting = opening.result.transaction('records').objectStore('records').count();
+          counting.onerror = () => reject(counting.error);
+          counting.onsuccess = () => {
+            opening.result.close();
+            resolve(counting.result);
+          };
+        };
+      }),
+  );
+}
 
 async function openWindow(context: BrowserContext, use: (page: Page) => ShoalPage, view: string): Promise<ShoalPage> {
   const window = use(await context.newPage());
