@@ -161,6 +161,7 @@ export class RoomConnections {
         entry.device = message.device;
         entry.connection.proved();
         this.#backoffs.delete(entry.connection.peer);
+        this.#wanted.delete(entry.connection.peer);
         this.#options.changed?.();
         return;
       }
@@ -201,8 +202,11 @@ export class RoomConnections {
         soonestMs = Math.min(soonestMs, until - now);
         continue;
       }
+      const entry = this.#entryAt(address);
+      // whoever called here may prove nothing: then this device calls
+      if (entry?.connection.side === 'answered' && entry.device === undefined) continue;
       this.#wanted.delete(address);
-      if (address === this.address || this.#entryAt(address)) continue;
+      if (address === this.address || entry) continue;
       this.#introductions.call(address);
     }
     if (Number.isFinite(soonestMs)) this.#callTimer = setTimeout(() => this.#callWanted(), soonestMs);
@@ -289,8 +293,9 @@ export class RoomConnections {
     this.#backoffs.set(address, entry);
   }
 
+  /** What may be, or become, a link to there: one that was given up holds no call back. */
   #entryAt(address: string): Entry | undefined {
-    return [...this.#entries.values()].find(({ connection }) => connection.peer === address);
+    return [...this.#entries.values()].find(({ connection, closing }) => !closing && connection.peer === address);
   }
 
   /** Connections of which the worker has not said yet whether they become links, the oldest first. */

@@ -49,6 +49,54 @@ test('a goodbye makes the link lost at once', () => {
   expect(room.view.isLive('b')).toBe(false);
 });
 
+test('a page that hides and shows while its peer calls again is linked on both sides, or on neither', () => {
+  for (const hiddenMs of [250, 500, 1000, 1500, 2000, 3000, 3750, 5000, 20_000]) {
+    const nodes = { a: node('a'), b: node('b') };
+    let nowMs = 0;
+    let isHidden = false;
+    let isConnected = false;
+    let calls = 0;
+    // what the windows of both keep: one connection, and no second call while there is one
+    const feed = (to: 'a' | 'b', input: Input<number[]>): void => {
+      const peer = to === 'a' ? 'b' : 'a';
+      for (const effect of nodes[to].handle(input, nowMs)) {
+        if (effect.kind === 'send' && isConnected) feed(peer, { kind: 'control', peer: to, message: effect.message });
+        if (effect.kind === 'disconnect' && isConnected) {
+          isConnected = false;
+          feed(peer, { kind: 'link-closed', peer: to });
+        }
+        if (effect.kind === 'connect' && !isConnected) connect();
+      }
+    };
+    const connect = () => {
+      isConnected = true;
+      calls++;
+      feed('a', { kind: 'link-open', peer: 'b' });
+      feed('b', { kind: 'link-open', peer: 'a' });
+    };
+    const pass = (ms: number) => {
+      for (const untilMs = nowMs + ms; nowMs < untilMs; ) {
+        nowMs += 250;
+        if (isConnected) feed('a', { kind: 'beat', peer: 'b' });
+        if (isConnected && !isHidden) feed('b', { kind: 'beat', peer: 'a' });
+        feed('a', { kind: 'tick' });
+        feed('b', { kind: 'tick' });
+      }
+    };
+    connect();
+    pass(10_000);
+    feed('a', { kind: 'leave' });
+    isHidden = true;
+    pass(hiddenMs);
+    // it does not call without end whoever hides
+    expect(calls).toBeLessThan(8);
+    isHidden = false;
+    feed('a', { kind: 'return' });
+    pass(9000);
+    expect([hiddenMs, nodes.a.links.isUp('b'), nodes.b.links.isUp('a')]).toEqual([hiddenMs, true, true]);
+  }
+});
+
 test('after a sleep it says how it is and asks for news, before anything else; nobody is lost for it', () => {
   const { room } = linked(1000);
   const effects = room.handle({ kind: 'tick' }, 61_000);

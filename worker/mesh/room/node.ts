@@ -264,7 +264,12 @@ export class RoomNode<P> {
   }
 
   #linked(peer: DeviceId): void {
-    if (this.#away || !this.#options.isMember(peer)) return;
+    if (!this.#options.isMember(peer)) return;
+    if (this.#away) {
+      // else the peer would keep a link of which this device knows nothing when it is back
+      this.#effects.push({ kind: 'disconnect', peer });
+      return;
+    }
     if (this.links.isUp(peer)) this.#unlinked(peer);
     this.links.opened(peer, this.#clock.nowMs);
     this.records.linked(peer);

@@ -32,6 +32,8 @@ interface Known {
   askedMs: number | undefined;
   retryMs: number;
   nextTryMs: number;
+  /** Of the link that is up. */
+  openedMs: number | undefined;
   wantedMs: number;
   /** As it was when last looked at. */
   isLive: boolean;
@@ -89,14 +91,17 @@ export class Topology<P> {
   opened(device: DeviceId): void {
     const known = this.#know(device);
     known.askedMs = undefined;
-    known.retryMs = RETRY_LEAST_MS;
+    known.openedMs = this.#post.nowMs;
     known.wantedMs = this.#post.nowMs;
   }
 
-  /** A link is gone, or did not come about. */
+  /** A link is gone, or did not come about. One that ends at once, as with a page that hides, is no better than none. */
   closed(device: DeviceId): void {
     const known = this.#know(device);
     known.askedMs = undefined;
+    const lastedMs = this.#post.nowMs - (known.openedMs ?? this.#post.nowMs);
+    if (lastedMs >= RETRY_MOST_MS) known.retryMs = RETRY_LEAST_MS;
+    known.openedMs = undefined;
     const spreadMs = known.retryMs * (0.5 + this.#random());
     known.nextTryMs = this.#post.nowMs + spreadMs;
     known.retryMs = Math.min(RETRY_MOST_MS, known.retryMs * 2);
@@ -194,6 +199,7 @@ export class Topology<P> {
         askedMs: undefined,
         retryMs: RETRY_LEAST_MS,
         nextTryMs: 0,
+        openedMs: undefined,
         wantedMs: 0,
         isLive: false,
         soughtMs: Number.NEGATIVE_INFINITY,

@@ -202,6 +202,7 @@ export class Room {
     // what the window said while this device was on its way in
     this.#presence();
     host.feed({ kind: 'tick' }); // from now on it knows itself: a model may be laid over the room at once
+    if (this.links.quiet) host.feed({ kind: 'leave' }); // its page is hidden: it comes in when it is seen
     void store.restore().then((sessions) => host.restore(sessions));
     for (const { device, proved } of this.links.open) {
       members.linked(device, proved.peer.publicKey, proved.learned, proved.peer.roomKey);

@@ -1,0 +1,102 @@
+import type { Peer } from 'peerjs';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { ToWindow, ToWorker } from '../../worker/mesh/link/window-messages.ts';
+import type { CallOptions, ConnectionClass, PeerConnection } from './peer-connection.ts';
+import { RoomConnections } from './room-connections.ts';
+
+interface Introducing {
+  connectionClass(ownAddress: string): ConnectionClass;
+  opened(address: string): void;
+}
+let introducing: Introducing;
+const provider = { socket: { send: () => {} }, _removeConnection: () => {} } as unknown as Peer;
+const made: PeerConnection[] = [];
+
+/** As PeerJS has it made: for a call, or for one that came. */
+function make(address: string, options: CallOptions): void {
+  const Connection = introducing.connectionClass('own');
+  made.push(new Connection(address, provider, options) as unknown as PeerConnection);
+}
+
+// the server and PeerJS are not here
+vi.mock('./introductions.ts', () => ({
+  randomName: () => 'name',
+  Introductions: class {
+    state = 'connected';
+    address = 'own';
+    iceServers = [];
+    iceAsked = Promise.resolve();
+    constructor(options: Introducing) {
+      introducing = options;
+    }
+    call = (address: string) => make(address, {});
+    announce = async () => {};
+    close = () => {};
+  },
+}));
+
+class TestConnection {
+  connectionState = 'new';
+  signalingState = 'stable';
+  localDescription = { type: 'answer', sdp: 'a=fingerprint:sha-256 AA\r\n' };
+  createDataChannel = () => ({});
+  setConfiguration = () => {};
+  setLocalDescription = async () => {};
+  setRemoteDescription = async () => {};
+  close = () => {};
+}
+
+let connections: RoomConnections;
+let said: (message: ToWindow) => void;
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal('RTCPeerConnection', TestConnection);
+  vi.stubGlobal('navigator', {});
+  vi.stubGlobal('window', new EventTarget());
+  vi.stubGlobal('location', { origin: 'https://shoal.example' });
+  vi.stubGlobal('document', Object.assign(new EventTarget(), { hidden: false }));
+  made.length = 0;
+  const worker = Object.assign(new EventTarget(), {
+    postMessage({ room }: { room: ToWorker }) {
+      if (room.kind === 'connection') said({ kind: 'taken', connection: room.connection });
+    },
+  });
+  said = (room) => worker.dispatchEvent(new MessageEvent('message', { data: { room } }));
+  connections = new RoomConnections({ worker: worker as unknown as Worker, room: 'room' });
+});
+afterEach(() => {
+  connections.leave();
+  vi.advanceTimersByTime(1000);
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+const call = () => said({ kind: 'call', addresses: ['phone'] });
+const isCalledBy = () => make('phone', { connectionId: 'theirs', _payload: { sdp: { type: 'offer', sdp: '' } } });
+const sides = () => made.map(({ side }) => side);
+
+test('a peer that is linked is not called, and is once its link was given up', () => {
+  isCalledBy();
+  const connection = made[0]?.number ?? -1;
+  said({ kind: 'proved', connection, device: 'device' });
+  call();
+  expect(sides()).toEqual(['answered']);
+  said({ kind: 'close', connection });
+  // what it said last still goes out over the one that ends
+  call();
+  expect(sides()).toEqual(['answered', 'called']);
+});
+
+test('a peer that calls and proves nothing is called instead; one that proves itself is not', async () => {
+  for (const proves of [false, true]) {
+    made.length = 0;
+    isCalledBy();
+    call();
+    expect(sides()).toEqual(['answered']);
+    const connection = made[0]?.number ?? -1;
+    if (proves) said({ kind: 'proved', connection, device: 'device' });
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(sides()).toEqual(proves ? ['answered'] : ['answered', 'called']);
+    for (const each of made) each.end();
+  }
+});
