@@ -30,6 +30,8 @@ class TestConnection {
   }
 }
 
+const ANSWER = 'm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=fingerprint:sha-256 BB\r\n';
+
 async function call({ answered = true } = {}) {
   const ended: (string | undefined)[] = [];
   let asked = 0;
@@ -50,8 +52,8 @@ async function call({ answered = true } = {}) {
   );
   const native = connection.peerConnection as unknown as TestConnection;
   await vi.advanceTimersByTimeAsync(0);
-  const answer = async () => {
-    await connection.handleMessage({ payload: { sdp: { type: 'answer', sdp: 'a=fingerprint:sha-256 BB\r\n' } } });
+  const answer = async (sdp = ANSWER) => {
+    await connection.handleMessage({ payload: { sdp: { type: 'answer', sdp } } });
     await vi.advanceTimersByTimeAsync(0);
   };
   if (answered) await answer();
@@ -102,6 +104,22 @@ describe('a connection', () => {
     native.become('failed');
     await vi.advanceTimersByTimeAsync(60_000);
     expect(ended).toEqual([undefined]);
+  });
+
+  test('takes no later description that is not of another way', async () => {
+    const { connection, native, answer } = await call();
+    native.become('connected');
+    connection.proved();
+    connection.restart();
+    await vi.advanceTimersByTimeAsync(0);
+    for (const forged of [ANSWER.replace(' 9 ', ' 0 '), ANSWER.replace('BB', 'CC')]) {
+      await answer(forged);
+      expect(native.remoteDescription?.sdp).toBe(ANSWER);
+      expect(native.signalingState).toBe('have-local-offer');
+    }
+    const restart = `${ANSWER}a=ice-ufrag:new\r\n`;
+    await answer(restart);
+    expect(native.remoteDescription?.sdp).toBe(restart);
   });
 
   test('looks for another way once there are new credentials, also where it was looking already', async () => {

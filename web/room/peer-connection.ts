@@ -1,5 +1,6 @@
 import type { DataConnection, Peer } from 'peerjs';
 import type { ToWorker } from '../../worker/mesh/link/window-messages.ts';
+import { isRestartOf } from './restart-description.ts';
 
 export const CONTROL_CHANNEL_ID = 0;
 export const DATA_CHANNEL_ID = 1;
@@ -59,7 +60,8 @@ export class PeerConnection {
   /** The configuration changed while a description was on its way. */
   #isOutdated = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #fingerprints: string | undefined;
+  /** The other side's first description, which the proof was of. */
+  #first: string | undefined;
   /** Descriptions one after the other, in the order of their arrival. */
   #work: Promise<void> = Promise.resolve();
 
@@ -176,10 +178,9 @@ export class PeerConnection {
   async #takeDescription(description: RTCSessionDescriptionInit): Promise<void> {
     const connection = this.peerConnection;
     if (!connection || description.type !== (this.side === 'called' ? 'answer' : 'offer')) return;
-    // a restart is of the same two devices: whoever carries it may not put another in
-    const fingerprints = fingerprintLines(description.sdp ?? '');
-    if (this.#fingerprints !== undefined && this.#fingerprints !== fingerprints) return;
-    this.#fingerprints = fingerprints;
+    const sdp = description.sdp ?? '';
+    this.#first ??= sdp;
+    if (!isRestartOf(sdp, this.#first)) return;
     await connection.setRemoteDescription(description);
     this.#answered = true;
     for (const candidate of this.#early.splice(0)) await this.#takeCandidate(candidate);
@@ -268,8 +269,4 @@ export type ConnectionClass = new (address: string, provider: Peer, options: Cal
 export interface CallOptions {
   readonly connectionId?: string;
   readonly _payload?: { readonly sdp?: RTCSessionDescriptionInit };
-}
-
-function fingerprintLines(sdp: string): string {
-  return (sdp.match(/^a=fingerprint:.*$/gim) ?? []).map((line) => line.trim().toLowerCase()).join();
 }
