@@ -22,12 +22,11 @@ export class Connections {
   }
 
   sendBeats(device: SimDevice): void {
-    const { node, index, id } = device;
-    if (node === undefined) return;
+    const { node, index, id, isHidden } = device;
+    if (node === undefined || isHidden) return;
     const beat: SimInput = { kind: 'beat', peer: id };
-    for (const peer of node.links.up()) {
-      const to = this.#world.byId.get(peer);
-      if (to === undefined) continue;
+    for (const to of this.#world.devices) {
+      if (to === device || !this.#isOpen(device, to)) continue;
       const at = index * this.#world.constants.devices + to.index;
       if (this.#world.nowMs - (this.#saidMs[at] as number) < TICK_MS - 1) continue;
       this.#saidMs[at] = this.#world.nowMs;
@@ -43,6 +42,8 @@ export class Connections {
       this.#world.plan(device, this.#world.constants.connectFailsMs, { kind: 'input', input });
       return;
     }
+    // a window calls nobody to whom it has a connection
+    if (this.#isOpen(device, to)) return;
     const link = this.#world.network.link(device.index, to.index);
     link.asking.push(device.index);
     if (link.asking.length > 1) return;
@@ -56,7 +57,7 @@ export class Connections {
     const low = this.#world.devices[link.low] as SimDevice;
     const high = this.#world.devices[link.high] as SimDevice;
     const asking = link.asking.splice(0);
-    if (!low.runs || !high.runs || this.#world.network.isApart(low.index, high.index)) {
+    if (!low.listens || !high.listens || this.#world.network.isApart(low.index, high.index)) {
       this.#world.trace(`${link.low} ${link.high} not linked`);
       for (const index of new Set(asking)) {
         const asker = this.#world.devices[index] as SimDevice;
@@ -75,6 +76,23 @@ export class Connections {
     if (openHigh) this.#world.give(high, { kind: 'link-closed', peer: low.id });
     this.#world.give(low, { kind: 'link-open', peer: high.id });
     this.#world.give(high, { kind: 'link-open', peer: low.id });
+  }
+
+  /** Connections of which the device that has them knows nothing, and links without one. */
+  get strays(): number {
+    let count = 0;
+    for (const device of this.#world.devices) {
+      for (const to of this.#world.devices) {
+        if (to === device || device.node === undefined) continue;
+        if (this.#isOpen(device, to) !== device.node.links.isUp(to.id)) count++;
+      }
+    }
+    return count;
+  }
+
+  #isOpen(device: SimDevice, to: SimDevice): boolean {
+    const { network } = this.#world;
+    return network.isOpen(network.link(device.index, to.index), device.index);
   }
 
   disconnect(device: SimDevice, peer: string): void {

@@ -13,6 +13,9 @@ export interface Constants {
   readonly reloadSeconds: readonly [number, number];
   /** Of reloads, and of sleeps where the page has time to say goodbye. */
   readonly goodbyeChance: { readonly reload: number; readonly sleep: number };
+  /** Of sleeps with a goodbye those in which the page runs on, hidden; log-uniform how long. */
+  readonly runsOnChance: number;
+  readonly hiddenSeconds: readonly [number, number];
   /** Of sleeps in which the monotonic clock stands, and of those in which what arrived is lost. */
   readonly clockStandsChance: number;
   readonly sleepLosesChance: number;
@@ -78,6 +81,8 @@ export function constantsFor(devices: number, hours: number, seed: number): Cons
     stallSeconds: [5, 20],
     reloadSeconds: [5, 10],
     goodbyeChance: { reload: 0.9, sleep: 0.5 },
+    runsOnChance: 0.5,
+    hiddenSeconds: [0.5, 30],
     clockStandsChance: 0.5,
     sleepLosesChance: 0.5,
     partitionGrowth: 0.5,

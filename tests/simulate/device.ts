@@ -31,6 +31,8 @@ export class SimDevice {
   isUp = false;
   /** Sleeps or is frozen: what happens to it waits. */
   isPaused = false;
+  /** Its page is hidden, said goodbye, and runs on. */
+  isHidden = false;
   /** In a partition, of whichever kind. */
   isCutOff = false;
   /** Since when nothing was wrong with it, virtual ms. */
@@ -101,12 +103,19 @@ export class SimDevice {
     this.life++;
     this.isUp = false;
     this.isPaused = false;
+    this.isHidden = false;
     this.node = undefined;
     this.loads.clear();
   }
 
-  get runs(): boolean {
+  /** Whether it answers what comes. */
+  get listens(): boolean {
     return this.isUp && !this.isPaused;
+  }
+
+  /** Whether it takes part. */
+  get runs(): boolean {
+    return this.listens && !this.isHidden;
   }
 
   #newId(): string {

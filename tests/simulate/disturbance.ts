@@ -43,6 +43,10 @@ export class Disturbance {
       case 'sleep': {
         const saidGoodbye = this.#world.random.chance(goodbyeChance.sleep);
         if (saidGoodbye) this.#world.give(device, { kind: 'leave' });
+        if (saidGoodbye && this.#world.random.chance(this.#world.constants.runsOnChance)) {
+          this.#hide(device);
+          return;
+        }
         this.#pause(device, this.#world.random.logBetween(...outageSeconds), {
           clockStands: this.#world.random.chance(this.#world.constants.clockStandsChance),
           loses: this.#world.random.chance(this.#world.constants.sleepLosesChance),
@@ -88,8 +92,16 @@ export class Disturbance {
     this.#world.push(this.#world.nowMs + seconds * 1000, { kind: 'wake', device, life: device.life, nap });
   }
 
+  #hide(device: SimDevice): void {
+    device.isHidden = true;
+    const ms = this.#world.random.logBetween(...this.#world.constants.hiddenSeconds) * 1000;
+    const nap = { clockStands: false, loses: false, saidGoodbye: true, beganMs: this.#world.nowMs };
+    this.#world.push(this.#world.nowMs + ms, { kind: 'wake', device, life: device.life, nap });
+  }
+
   wake(device: SimDevice, nap: Nap): void {
     device.isPaused = false;
+    device.isHidden = false;
     this.#world.trace(`${device.index} wakes`);
     device.undisturbedSinceMs = this.#world.nowMs;
     if (nap.clockStands) device.skippedMs += this.#world.nowMs - nap.beganMs;

@@ -42,6 +42,21 @@ test('six devices that fail once a minute each lose no answer and say no wrong t
   expect(tally.kills).toBeGreaterThan(3);
 });
 
+test('pages that hide, run on and show again leave no link that one side alone knows, and answers go on', () => {
+  const simulation = simulate(4, 0.1, {
+    ...PIPELINE,
+    faultEverySeconds: 15,
+    faults: { sleep: 1, death: 0, reload: 0, stall: 0, partition: 0, 'one-way': 0, gpu: 0 },
+    goodbyeChance: { reload: 1, sleep: 1 },
+    runsOnChance: 1,
+    hiddenSeconds: [0.3, 6],
+  });
+  expect(simulation.tally.faults.sleep).toBeGreaterThan(50);
+  expect(simulation.strayLinks).toBe(0);
+  expect(isClean(simulation)).toBe(true);
+  expect(simulation.tally.answersCompleted).toBeGreaterThan(20);
+});
+
 test('nor do twenty, of which not all are linked', () => {
   const { tally } = simulate(20, 0.05, {});
   expect(tally.wrongTokens).toBe(0);

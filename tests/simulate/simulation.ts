@@ -88,6 +88,11 @@ export class Simulation {
     return this.#world.network.sent;
   }
 
+  /** Connections of which the device that has them knows nothing, and links without one. */
+  get strayLinks(): number {
+    return this.#connections.strays;
+  }
+
   #happen(event: Event): void {
     switch (event.kind) {
       case 'deliver': {
