@@ -1,5 +1,5 @@
 import { TICK_MS } from '../../worker/mesh/room/constants.ts';
-import type { SimDevice, SimInput } from './device.ts';
+import type { SimDevice, SimEffect, SimInput } from './device.ts';
 import type { Link } from './network.ts';
 import type { World } from './world.ts';
 
@@ -32,6 +32,23 @@ export class Connections {
       this.#saidMs[at] = this.#world.nowMs;
       this.#world.network.send(this.#world.nowMs, index, to.index, beat);
     }
+  }
+
+  /** What waits to go to peers and moves on. */
+  moving({ index, node }: SimDevice): SimInput[] {
+    const inputs: SimInput[] = [];
+    for (const peer of node?.links.up() ?? []) {
+      const to = this.#world.byId.get(peer);
+      const sessions = to === undefined ? [] : this.#world.network.moving(index, to.index);
+      if (sessions.length > 0) inputs.push({ kind: 'moving', peer, sessions });
+    }
+    return inputs;
+  }
+
+  withdraw({ index }: SimDevice, effect: Extract<SimEffect, { kind: 'withdraw' }>): void {
+    const { peer, session, slot, attempt } = effect;
+    const to = this.#world.byId.get(peer);
+    if (to !== undefined) this.#world.network.withdraw(index, to.index, session, slot, attempt);
   }
 
   connect(device: SimDevice, peer: string): void {

@@ -25,6 +25,8 @@ export interface Constants {
   /** From where every link's delay is drawn, and what each message adds. */
   readonly linkMs: readonly [number, number];
   readonly jitterMs: number;
+  /** Log-uniform: what each direction of a link carries, Mbit/s. */
+  readonly linkMbit: readonly [number, number];
   /** Of messages that a lost packet delays, and by how much. */
   readonly lossChance: number;
   readonly lossMs: readonly [number, number];
@@ -42,6 +44,7 @@ export interface Constants {
   readonly layers: number;
   readonly bytesALayer: number;
   readonly bytesARow: number;
+  readonly retainedBytes: number;
   readonly slotsAStage: number;
   /** In layers' bytes. */
   readonly budgetLayers: readonly [number, number];
@@ -89,6 +92,7 @@ export function constantsFor(devices: number, hours: number, seed: number): Cons
     loadSeconds: [9, 11],
     linkMs: [3, 25],
     jitterMs: 4,
+    linkMbit: [50, 500],
     lossChance: 0.005,
     lossMs: [50, 250],
     connectMs: [200, 900],
@@ -101,7 +105,8 @@ export function constantsFor(devices: number, hours: number, seed: number): Cons
     modelName: 'model-',
     layers: 20,
     bytesALayer: 2 ** 28,
-    bytesARow: 32_768,
+    bytesARow: 8192,
+    retainedBytes: 3 * 2 ** 24,
     slotsAStage: 24,
     budgetLayers: [12, 40],
     phoneChance: 0.2,

@@ -87,6 +87,7 @@ export class SimDevice {
       name: `device ${this.index}`,
       version: { app: '0', wire: 1 },
       profile: this.profile,
+      retainedBytes: this.#constants.retainedBytes,
       payloads: numbersAsRows(this.#constants.bytesARow),
       models,
       isMember: () => true,

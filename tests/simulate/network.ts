@@ -1,5 +1,6 @@
 import type { Input } from '../../worker/mesh/room/io.ts';
 import type { Constants } from './constants.ts';
+import { Lane } from './lane.ts';
 import type { Random } from './random.ts';
 
 type Arriving = Input<number[]>;
@@ -9,6 +10,9 @@ export interface Link {
   readonly low: number;
   readonly high: number;
   readonly delayMs: number;
+  /** Long frames that wait at their sender for the link's rate. */
+  readonly laneToLow: Lane<Arriving>;
+  readonly laneToHigh: Lane<Arriving>;
   /** Rises with each connection: what an older one carried is lost. */
   generation: number;
   openLow: boolean;
@@ -30,7 +34,19 @@ export interface Delivery {
   readonly input: Arriving;
 }
 
-/** Virtual links: reliable and in order while they last, with delays; a direction that is blocked holds back. */
+/** The long frame that went out of a lane, if it is still there. */
+export interface Departure {
+  readonly link: Link;
+  readonly generation: number;
+  readonly to: number;
+  readonly lane: Lane<Arriving>;
+  /** Of the lane's: what was on its way when it was emptied does not go. */
+  readonly round: number;
+}
+
+/**
+ * Virtual links: reliable and in order while they last, with delays and a rate; a direction that is blocked holds back.
+ */
 export class Network {
   readonly #devices: number;
   readonly #constants: Constants;
@@ -41,22 +57,34 @@ export class Network {
   /** When a pair was last blocked, in either direction. */
   readonly #blockedAt: Float64Array;
   readonly #schedule: (atMs: number, delivery: Delivery) => void;
+  readonly #depart: (atMs: number, departure: Departure) => void;
   sent = 0;
+  /** The most that ever waited at a sender for one link. */
+  mostWaitingBytes = 0;
 
-  constructor(constants: Constants, random: Random, schedule: (atMs: number, delivery: Delivery) => void) {
+  constructor(
+    constants: Constants,
+    random: Random,
+    schedule: (atMs: number, delivery: Delivery) => void,
+    depart: (atMs: number, departure: Departure) => void,
+  ) {
     this.#devices = constants.devices;
     this.#constants = constants;
     this.#random = random;
     this.#schedule = schedule;
+    this.#depart = depart;
     this.#blocks = new Uint16Array(this.#devices ** 2);
     this.#blockedAt = new Float64Array(this.#devices ** 2).fill(Number.NEGATIVE_INFINITY);
     this.#links = [];
     for (let low = 0; low < this.#devices; low++) {
       for (let high = low + 1; high < this.#devices; high++) {
+        const mbit = random.logBetween(...constants.linkMbit);
         this.#links[low * this.#devices + high] = {
           low,
           high,
           delayMs: random.between(...constants.linkMs),
+          laneToLow: new Lane(mbit, constants.bytesARow),
+          laneToHigh: new Lane(mbit, constants.bytesARow),
           generation: 0,
           openLow: false,
           openHigh: false,
@@ -81,6 +109,7 @@ export class Network {
   close(link: Link, side: number): void {
     if (side === link.low) link.openLow = false;
     else link.openHigh = false;
+    (side === link.low ? link.laneToHigh : link.laneToLow).clear();
   }
 
   /** A new connection on both sides. */
@@ -90,12 +119,55 @@ export class Network {
     link.openHigh = true;
     link.heldToLow = [];
     link.heldToHigh = [];
+    link.laneToLow.clear();
+    link.laneToHigh.clear();
   }
 
   send(nowMs: number, from: number, to: number, input: Arriving): void {
     const link = this.link(from, to);
     if (!this.isOpen(link, from)) return;
     this.sent++;
+    if (input.kind === 'frame') {
+      const lane = this.#lane(link, to);
+      const goes = lane.takes(input.frame, input);
+      if (goes === 'first') this.#begin(nowMs, link, to, lane);
+      if (goes !== 'at-once') {
+        this.mostWaitingBytes = Math.max(this.mostWaitingBytes, lane.bytes);
+        return;
+      }
+    }
+    this.#carry(nowMs, link, to, input);
+  }
+
+  /** The first of a lane is out, and the next one begins. */
+  departed(nowMs: number, { link, generation, to, lane, round }: Departure): void {
+    if (generation !== link.generation || round !== lane.round) return;
+    const input = lane.shift();
+    if (input !== undefined) this.#carry(nowMs, link, to, input);
+    this.#begin(nowMs, link, to, lane);
+  }
+
+  withdraw(from: number, to: number, session: string, slot: number, attempt: number): void {
+    this.#lane(this.link(from, to), to).withdraw(session, slot, attempt);
+  }
+
+  /** Sessions whose frames wait for a direction that carries something. */
+  moving(from: number, to: number): string[] {
+    return this.isBlocked(from, to) ? [] : this.#lane(this.link(from, to), to).sessions();
+  }
+
+  #lane(link: Link, to: number): Lane<Arriving> {
+    return to === link.low ? link.laneToLow : link.laneToHigh;
+  }
+
+  #begin(nowMs: number, link: Link, to: number, lane: Lane<Arriving>): void {
+    const { leavesInMs, round } = lane;
+    if (leavesInMs !== undefined) {
+      this.#depart(nowMs + leavesInMs, { link, generation: link.generation, to, lane, round });
+    }
+  }
+
+  #carry(nowMs: number, link: Link, to: number, input: Arriving): void {
     const { jitterMs, lossChance, lossMs } = this.#constants;
     let at = nowMs + link.delayMs + this.#random.unit() * jitterMs;
     if (this.#random.unit() < lossChance) at += this.#random.between(...lossMs);

@@ -37,6 +37,7 @@ export function report(simulation: Simulation, tally: Tally, realSeconds: number
     linksOpened: tally.linksOpened,
     faults: tally.faults,
     statuses: tally.statuses,
+    mostWaitingBytes: simulation.mostWaitingBytes,
     messages: simulation.messages,
     events: tally.events,
     realSeconds: round(realSeconds),

@@ -123,6 +123,45 @@ test('a slot whose memory is given to another session too early is found', () =>
   expect(isClean(simulate(3, 0.05, changes, plant))).toBe(false);
 });
 
+/** Two devices over whose link a chunk of a prompt takes longer than silence may last; people stop answers and ask anew. */
+const SLOW: Partial<Constants> = {
+  ...PIPELINE,
+  ...NO_FAULTS,
+  visitorEvery: 2,
+  sessionsADevice: 1,
+  linkMbit: [1.5, 1.5],
+  turnTokens: [200, 400],
+  stopChance: 0.5,
+};
+
+test('a stage that does not say that its rows go out slowly is found', () => {
+  const whole = simulate(2, 0.3, SLOW);
+  expect(isClean(whole)).toBe(true);
+  expect(whole.tally.answersCompleted).toBeGreaterThan(10);
+  vi.spyOn(Slot.prototype, 'rowsGo').mockImplementation(() => {});
+  expect(isClean(simulate(2, 0.3, SLOW))).toBe(false);
+});
+
+test('rows of attempts that are over and go out all the same are found', () => {
+  // somebody asks, and asks something else again and again while it is read
+  const run = (plant?: Plant) => {
+    const simulation = new Simulation({ ...constantsFor(2, 0.04, 7), ...SLOW, linkMbit: [20, 20] }, plant);
+    const ask = { kind: 'answer', session: 'f'.repeat(16), model: 'model-0', sampler: { seed: 1 } } as const;
+    for (let i = 0; i < 40; i++) {
+      const tokens = Array.from({ length: 1000 }, (_, position) => i * 1000 + position);
+      simulation.plan(20_000 + i * 1000, 0, { ...ask, tokens, maxTokens: 3, stopTokens: [] });
+    }
+    simulation.run();
+    return simulation;
+  };
+  const plant: Plant = (node) => {
+    const { handle } = node;
+    node.handle = (input, nowMs) => handle.call(node, input, nowMs).filter(({ kind }) => kind !== 'withdraw');
+  };
+  expect(run().mostWaitingBytes).toBeLessThan(10e6);
+  expect(run(plant).mostWaitingBytes).toBeGreaterThan(30e6);
+});
+
 test('two proposals of one epoch that are both taken are found', () => {
   const changes = { ...PIPELINE, ...NO_FAULTS, thinkSeconds: [8, 9] as const, linkMs: [20, 40] as const };
   // two people place the model at the same time, in different pieces

@@ -84,6 +84,10 @@ export class Simulation {
     return this.#world.nowMs;
   }
 
+  get mostWaitingBytes(): number {
+    return this.#world.network.mostWaitingBytes;
+  }
+
   get messages(): number {
     return this.#world.network.sent;
   }
@@ -105,6 +109,14 @@ export class Simulation {
         if (input === undefined) return;
         if (input.kind === 'link-closed') this.#world.network.close(event.delivery.link, device.index);
         this.#give(device, input);
+        return;
+      }
+      case 'departed': {
+        const { link, to } = event.departure;
+        const sender = this.#world.devices[to === link.low ? link.high : link.low] as SimDevice;
+        // a page that stands still sends nothing
+        if (sender.isPaused) this.#disturbance.defer(sender, event);
+        else this.#world.network.departed(this.#world.nowMs, event.departure);
         return;
       }
       case 'device':
@@ -146,6 +158,7 @@ export class Simulation {
     switch (event.kind) {
       case 'tick':
         this.#connections.sendBeats(device);
+        for (const input of this.#connections.moving(device)) this.#give(device, input);
         this.#give(device, TICK);
         this.#world.plan(device, TICK_MS, event);
         return;
@@ -205,6 +218,9 @@ export class Simulation {
         return;
       case 'frame':
         this.#connections.post(device, effect.peer, { kind: 'frame', peer: device.id, frame: effect.frame });
+        return;
+      case 'withdraw':
+        this.#connections.withdraw(device, effect);
         return;
       case 'connect':
         this.#connections.connect(device, effect.peer);

@@ -4,7 +4,7 @@ import type { SimDevice, SimInput } from './device.ts';
 import { EventQueue } from './event-queue.ts';
 import type { Computed } from './executor.ts';
 import type { Direction, Nap } from './faults.ts';
-import { type Delivery, type Link, Network } from './network.ts';
+import { type Delivery, type Departure, type Link, Network } from './network.ts';
 import type { Conversation } from './people.ts';
 import { Random } from './random.ts';
 import { Tally } from './tally.ts';
@@ -22,6 +22,7 @@ export type DeviceEvent =
 /** What happens in the simulation. */
 export type Event =
   | { readonly kind: 'deliver'; readonly delivery: Delivery }
+  | { readonly kind: 'departed'; readonly departure: Departure }
   | { readonly kind: 'device'; readonly device: SimDevice; readonly life: number; readonly event: DeviceEvent }
   | { readonly kind: 'connected'; readonly link: Link }
   | { readonly kind: 'fault'; readonly device: SimDevice; readonly life: number }
@@ -59,8 +60,11 @@ export class World {
     this.#trace = trace;
     this.random = new Random(constants.seed, 1);
     this.faultsEndMs = constants.hours * 3_600_000;
-    this.network = new Network(constants, new Random(constants.seed, 2), (at, delivery) =>
-      this.push(at, { kind: 'deliver', delivery }),
+    this.network = new Network(
+      constants,
+      new Random(constants.seed, 2),
+      (at, delivery) => this.push(at, { kind: 'deliver', delivery }),
+      (at, departure) => this.push(at, { kind: 'departed', departure }),
     );
   }
 

@@ -3,5 +3,6 @@ export { attachLinks, type WindowPort } from './attach.ts';
 export { CallOrder } from './call-order.ts';
 export { type CloseReason, Link, type LinkHandlers, type LinkStatistics } from './link.ts';
 export { Links, type LinksOptions, TICK_MS } from './links.ts';
+export { bytesOf, isOther } from './outbox.ts';
 export type { LinkProver, ProofContext, Proved } from './prover.ts';
 export type { ProofFailure, ToWindow, ToWorker } from './window-messages.ts';

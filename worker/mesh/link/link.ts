@@ -1,5 +1,5 @@
 import type { Side } from '../identity/proof-messages.ts';
-import type { DeviceId } from '../types.ts';
+import type { DeviceId, SessionId } from '../types.ts';
 import { FrameAssembler, type FrameDrop } from '../wire/assemble.ts';
 import type { ControlCodec, ControlDrop } from '../wire/control.ts';
 import { type Frame, SLICE_BYTES } from '../wire/frame.ts';
@@ -165,6 +165,16 @@ export class Link<Message> {
     if (this.#closed || !this.#outbox.push(frame)) return false;
     this.#sentFrames++;
     return true;
+  }
+
+  /** Frames of a session for a slot of the peer, of that attempt or an older one, need not go any more. */
+  withdraw(session: SessionId, slot: number, attempt: number): void {
+    this.#outbox.withdraw(session, slot, attempt);
+  }
+
+  /** Sessions whose frames wait to be sent, where some of what waits has gone since this was last asked. */
+  moving(): SessionId[] {
+    return this.#outbox.moving();
   }
 
   /** Resolves when a quarter of the queue or less waits, or the link is closed. */

@@ -83,6 +83,79 @@ describe('frames that wait', () => {
     ]);
   });
 
+  test('how far somebody came goes before megabytes of its own session', () => {
+    const { channel, outbox, received } = openOutbox();
+    outbox.push(frameOf(1, 0, 4 * 2 ** 20));
+    outbox.push({ ...frameOf(1, 7, 0), kind: 'progress', type: 'none', rows: 0 });
+    for (let sends = 0; sends < 3; sends++) channel.deliver(channel.under.length);
+    expect(received).toEqual([{ session: 1, position: 7, bytes: 0 }]);
+  });
+
+  test('what is withdrawn does not go, all else does, and no number is missing', () => {
+    const frames = fc.array(
+      fc.tuple(
+        fc.integer({ min: 1, max: 2 }),
+        fc.integer({ min: 1, max: 2 }),
+        fc.oneof(fc.constant(4), fc.integer({ min: 900, max: 9000 })),
+        fc.nat(5),
+      ),
+      { maxLength: 30 },
+    );
+    fc.assert(
+      fc.property(frames, frames, (before, after) => {
+        const { channel, outbox, received, drops } = openOutbox();
+        const wanted = new Set<number>();
+        let position = 0;
+        const push = (each: typeof before, keeps: (session: number, attempt: number) => boolean) => {
+          for (const [session, attempt, words, deliver] of each) {
+            if (keeps(session, attempt)) wanted.add(position);
+            outbox.push({ ...frameOf(session, position++, words * 4), attempt });
+            channel.deliver(deliver);
+          }
+        };
+        push(before, (session, attempt) => session !== 1 || attempt > 1);
+        outbox.withdraw('1'.padStart(16, '0'), 0, 1);
+        push(after, () => true);
+        deliverAll(channel);
+        const came = received.map((frame) => frame.position);
+        expect([...wanted].filter((each) => !came.includes(each))).toEqual([]);
+        for (const session of [1, 2]) {
+          const own = received.filter((frame) => frame.session === session).map((frame) => frame.position);
+          expect(own).toEqual([...own].sort((a, b) => a - b));
+        }
+        expect(drops.size).toBe(0);
+        expect(outbox.queuedBytes).toBe(0);
+      }),
+    );
+  });
+
+  test('megabytes of an attempt that is over make room at once', async () => {
+    const { outbox, channel, received } = openOutbox();
+    let count = 0;
+    while (outbox.push(frameOf(1, count, 2 ** 20))) count++;
+    const waiting = outbox.drained();
+    outbox.withdraw('1'.padStart(16, '0'), 1, 9);
+    expect(outbox.push(frameOf(2, 0, 2 ** 20))).toBe(false);
+    outbox.withdraw('1'.padStart(16, '0'), 0, 1);
+    await waiting;
+    expect(outbox.push(frameOf(2, 0, 2 ** 20))).toBe(true);
+    deliverAll(channel);
+    expect(received.map(({ session }) => session)).toEqual([1, 2]);
+  });
+
+  test('whose frames wait is told while some go, not while none does', () => {
+    const { outbox, channel } = openOutbox();
+    outbox.push(frameOf(1, 0, 2 ** 20));
+    outbox.push(frameOf(2, 0, 2 ** 20));
+    const sessions = [1, 2].map((session) => session.toString().padStart(16, '0'));
+    expect(outbox.moving()).toEqual(sessions);
+    expect(outbox.moving()).toEqual([]);
+    channel.deliver(4);
+    expect(outbox.moving()).toEqual(sessions);
+    deliverAll(channel);
+    expect(outbox.moving()).toEqual([]);
+  });
+
   test('little stands in the channel, and sends are of 4 KiB at most', () => {
     const { channel, outbox } = openOutbox();
     outbox.push(frameOf(1, 0, 4 * 2 ** 20));

@@ -15,8 +15,8 @@ export const MAX_QUEUED_BYTES = 16 * 1024 * 1024;
 const DRAINED_BYTES = MAX_QUEUED_BYTES / 4;
 
 /**
- * Frames that wait for the data channel. Short ones go before and between the slices of long ones, except after a long
- * one of their own session. Its bounds are the caller's backpressure.
+ * Frames that wait for the data channel. Short ones go before and between the slices of long ones, except tokens after a
+ * long one of their own session. Its bounds are the caller's backpressure.
  */
 export class FrameOutbox {
   readonly #channel: LinkChannel;
@@ -29,6 +29,8 @@ export class FrameOutbox {
   #cutting: FrameCutter | undefined;
   #sequence = 0;
   #queuedBytes = 0;
+  /** A slice of a long frame went since it was last asked. */
+  #moves = false;
   #drained: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
   #closed = false;
 
@@ -51,7 +53,7 @@ export class FrameOutbox {
     if (this.#closed || this.#queuedBytes + bytes > MAX_QUEUED_BYTES) return false;
     this.#queuedBytes += bytes;
     const waiting = this.#longOfSession.get(frame.session) ?? 0;
-    if (fitsOneSlice(frame) && waiting === 0) {
+    if (fitsOneSlice(frame) && (waiting === 0 || mayOvertake(frame))) {
       this.#short.push(frame);
     } else {
       this.#long.push(frame);
@@ -59,6 +61,25 @@ export class FrameOutbox {
     }
     this.pump();
     return true;
+  }
+
+  /**
+   * Frames of a session for a slot of the peer, of that attempt or an older one, are not wanted any more. The one of which
+   * slices went already goes on, so that no sequence number is missing.
+   */
+  withdraw(session: SessionId, slot: number, attempt: number): void {
+    this.#keep(this.#short, (frame) => isOther(frame, session, slot, attempt));
+    const before = this.#long.length;
+    this.#keep(this.#long, (frame) => isOther(frame, session, slot, attempt));
+    this.#countDown(session, before - this.#long.length);
+    if (this.#queuedBytes <= DRAINED_BYTES) this.#resolveDrained();
+  }
+
+  /** Sessions whose frames wait here, where some of what waits has gone since this was last asked. */
+  moving(): SessionId[] {
+    const sessions = this.#moves ? [...this.#longOfSession.keys()] : [];
+    this.#moves = false;
+    return sessions;
   }
 
   /** Resolves when there is room again, or none will be. */
@@ -75,6 +96,7 @@ export class FrameOutbox {
       const cutter = this.#next();
       if (!cutter) break;
       const slice = cutter.next(this.#scratch);
+      if (cutter === this.#cutting) this.#moves = true;
       if (cutter.done) this.#finish(cutter);
       try {
         channel.send(slice);
@@ -118,9 +140,19 @@ export class FrameOutbox {
     this.#queuedBytes -= bytesOf(cutter.frame);
     if (cutter !== this.#cutting) return;
     this.#cutting = undefined;
-    const { session } = cutter.frame;
-    const left = (this.#longOfSession.get(session) ?? 1) - 1;
-    if (left === 0) this.#longOfSession.delete(session);
+    this.#countDown(cutter.frame.session, 1);
+  }
+
+  #keep(frames: Frame[], isWanted: (frame: Frame) => boolean): void {
+    const kept = frames.filter(isWanted);
+    if (kept.length === frames.length) return;
+    for (const frame of frames) if (!isWanted(frame)) this.#queuedBytes -= bytesOf(frame);
+    frames.splice(0, frames.length, ...kept);
+  }
+
+  #countDown(session: SessionId, gone: number): void {
+    const left = (this.#longOfSession.get(session) ?? 0) - gone;
+    if (left <= 0) this.#longOfSession.delete(session);
     else this.#longOfSession.set(session, left);
   }
 
@@ -130,7 +162,17 @@ export class FrameOutbox {
   }
 }
 
-function bytesOf(frame: Frame): number {
+/** How far somebody came says nothing of what goes before or after it, and whoever waits shall hear it in time. */
+function mayOvertake({ kind }: Frame): boolean {
+  return kind === 'progress' || kind === 'acknowledgement';
+}
+
+/** Whether a frame is none of those of a session for a slot, up to an attempt. */
+export function isOther(frame: Frame, session: SessionId, slot: number, attempt: number): boolean {
+  return frame.session !== session || frame.slot !== slot || frame.attempt > attempt;
+}
+
+export function bytesOf(frame: Frame): number {
   return HEADER_BYTES + frame.payload.byteLength;
 }
 

@@ -70,6 +70,8 @@ export type Input<P> =
   | { readonly kind: 'beat'; readonly peer: DeviceId }
   | { readonly kind: 'control'; readonly peer: DeviceId; readonly message: ControlMessage }
   | { readonly kind: 'frame'; readonly peer: DeviceId; readonly frame: Frame<P> }
+  /** Frames of these sessions wait to go to the peer, and some of what waits has gone since the last tick. */
+  | { readonly kind: 'moving'; readonly peer: DeviceId; readonly sessions: readonly SessionId[] }
   /** Signaling can reach it there. */
   | { readonly kind: 'present'; readonly peer: DeviceId; readonly address: string }
   /** It is no member any more. */
@@ -159,6 +161,14 @@ export type Status =
 export type Effect<P> =
   | { readonly kind: 'send'; readonly peer: DeviceId; readonly message: ControlMessage }
   | { readonly kind: 'frame'; readonly peer: DeviceId; readonly frame: Frame<P> }
+  /** Frames of the session for that slot of the peer, of this attempt or before it, that have not gone are not to go. */
+  | {
+      readonly kind: 'withdraw';
+      readonly peer: DeviceId;
+      readonly session: SessionId;
+      readonly slot: number;
+      readonly attempt: number;
+    }
   /** Ends in `link-open` or `connect-failed`. Where both ask at once, one link comes about. */
   | { readonly kind: 'connect'; readonly peer: DeviceId; readonly address: string | undefined }
   /** No `link-closed` follows. */

@@ -161,6 +161,9 @@ export class RoomNode<P> {
       case 'link-closed':
         this.#lost(input.peer);
         return;
+      case 'moving':
+        this.stages.moving(input.peer, input.sessions);
+        return;
       case 'present':
         if (this.#options.isMember(input.peer)) this.topology.present(input.peer, input.address);
         return;

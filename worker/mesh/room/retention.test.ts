@@ -90,8 +90,10 @@ test('a pool counts what its members hold, whatever they do, and never more than
   );
 });
 
-test('what a device offers is for layers and for what they gave, and no byte for both', () => {
-  expect(divideOffer(2 ** 30)).toEqual({ layersBytes: 2 ** 30 - 2 ** 26, retainedBytes: 2 ** 26 });
-  expect(divideOffer(2 ** 40)).toEqual({ layersBytes: 2 ** 40 - RETAINED_BYTES, retainedBytes: RETAINED_BYTES });
-  expect(divideOffer(0)).toEqual({ layersBytes: 0, retainedBytes: 0 });
+test('what a device offers is for layers, for what they gave and for what leaves it, and no byte for two', () => {
+  const [small, large] = [divideOffer(2 ** 30), divideOffer(2 ** 40)];
+  expect(small).toEqual({ layersBytes: 2 ** 30 - 2 ** 26, retainedBytes: 3 * 2 ** 24, waitingBytes: 2 ** 24 });
+  expect(large).toEqual({ layersBytes: 2 ** 40 - 2 ** 28, retainedBytes: RETAINED_BYTES, waitingBytes: 2 ** 26 });
+  expect(new RetentionPool(small.retainedBytes).waitingCapBytes).toBe(small.waitingBytes);
+  expect(divideOffer(0)).toEqual({ layersBytes: 0, retainedBytes: 0, waitingBytes: 0 });
 });

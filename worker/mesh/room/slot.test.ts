@@ -16,7 +16,7 @@ const stage = { model: 'm', first: 4, last: 8 };
 let effects: Effect<number[]>[] = [];
 let sent: ControlMessage[] = [];
 let frames: { to: string; frame: Frame<number[]> }[] = [];
-const post: Post<number[]> = {
+const post: Post<number[]> & { nowMs: number } = {
   device: 'here',
   nowMs: 0,
   reaches: () => true,
@@ -212,6 +212,51 @@ test('a prompt has at most four chunks on their way, a token none that the drive
   expect(runs().length - 10).toBe(AHEAD_TOKENS);
   slot.frame('driver', { kind: 'acknowledgement', ...fence, first: known + 30 });
   expect(runs().length - 10).toBe(AHEAD_TOKENS + 30);
+});
+
+test('rows that wait to go are not wanted once their attempt is over, and one that is slow to send them says so', () => {
+  const slot = prepared(1);
+  slot.start(start());
+  slot.frame('before', rowsFrame(0, 20));
+  compute(slot, runs()[0] as RunEffect<number[]>);
+  frames = [];
+  slot.tick();
+  slot.rowsGo('before');
+  slot.tick();
+  expect(frames).toEqual([]);
+  post.nowMs = 5000;
+  slot.rowsGo('after');
+  slot.tick();
+  slot.tick();
+  expect(frames).toMatchObject([{ to: 'driver', frame: { kind: 'progress', first: 20 } }]);
+  const withdrawn = () => effects.filter(({ kind }) => kind === 'withdraw');
+  expect(withdrawn()).toEqual([]);
+  prepare(slot, 2);
+  expect(withdrawn()).toEqual([{ kind: 'withdraw', peer: 'after', session: 's', slot: 2, attempt: 1 }]);
+  slot.halt();
+  expect(withdrawn()).toHaveLength(1);
+  post.nowMs = 0;
+});
+
+test('while much waits to leave the device a stage computes one chunk beyond what the next has, and no claim makes it more', () => {
+  let crowded = true;
+  const slot = new Slot(3, stage, 's', 'driver', post, payloads, CONTEXT_TOKENS, undefined, () => crowded);
+  prepare(slot, 1, ['here', 'after']);
+  const known = 8 * CHUNK_ROWS;
+  const fence = { epoch: 256, session: 's', attempt: 1, slot: 3 };
+  slot.start(start({ stage: 0, known, previous: null, next: { device: 'after', slot: 2, begin: 0 } }));
+  slot.frame('driver', { kind: 'tokens', ...fence, first: 0, tokens: new Array<number>(known).fill(1) });
+  expect(runs()).toHaveLength(1);
+  compute(slot, runs()[0] as RunEffect<number[]>);
+  expect(slot.waitingBytes).toBe(2 * CHUNK_ROWS);
+  slot.frame('after', { kind: 'progress', ...fence, first: known });
+  expect(runs()).toHaveLength(2);
+  crowded = false;
+  slot.tick();
+  expect(runs().reduce((sum, { rows }) => sum + rows, 0)).toBe(CHUNK_ROWS + WINDOW_ROWS);
+  expect(slot.waitingBytes).toBe(2 * WINDOW_ROWS);
+  slot.halt();
+  expect(slot.waitingBytes).toBe(0);
 });
 
 test('of frames before the start those of strangers are not kept, and of tokens no more than a conversation has', () => {

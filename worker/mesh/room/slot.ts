@@ -65,6 +65,8 @@ export class Slot<P> {
   #earlyOthers = 0;
   #neighbours = NOBODY;
   readonly #contextTokens: number;
+  /** As much waits to leave this device as may. */
+  readonly #isCrowded: () => boolean;
   /** Tokens of positions from `#tokensFrom` on: of the first stage those to compute, of the last those said. */
   #tokens: number[] = [];
   #tokensFrom = -1;
@@ -76,10 +78,14 @@ export class Slot<P> {
   #sent = 0;
   /** How far the next stage came. */
   #nextCame = 0;
+  /** Of a row that this stage gives; 0 before it gave one. */
+  #rowBytes = 0;
   #acknowledged = 0;
   /** When the engine last gave a sign, and when the driver last heard of it; of a run that is under way. */
   #engineMs = 0;
   #toldMs = 0;
+  /** When rows of the attempt last were on their way out and moved on. */
+  #goneMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     index: number,
@@ -90,6 +96,7 @@ export class Slot<P> {
     payloads: Payloads<P>,
     contextTokens = Number.POSITIVE_INFINITY,
     pool?: RetentionPool,
+    isCrowded: () => boolean = () => false,
   ) {
     this.index = index;
     this.stage = stage;
@@ -99,7 +106,16 @@ export class Slot<P> {
     this.#payloads = payloads;
     this.#retention = new Retention(payloads, pool);
     this.#contextTokens = contextTokens;
+    this.#isCrowded = isCrowded;
     this.usedMs = post.nowMs;
+  }
+
+  /** Of the prompt's rows that are in the engine or on their way, or may still wait here to go to another device. */
+  get waitingBytes(): number {
+    const { next, known } = this.#start ?? {};
+    if (!next || known === undefined || next.device === this.#post.device) return 0;
+    const end = Math.min(known, Math.max(this.#submitted, this.#sent));
+    return Math.max(0, end - this.#nextCame) * this.#rowBytes;
   }
 
   /** Devices without which the attempt cannot go on. */
@@ -170,6 +186,7 @@ export class Slot<P> {
     this.#sent = start.next?.begin ?? 0;
     this.#nextCame = this.#sent;
     this.#acknowledged = start.known;
+    this.#goneMs = Number.NEGATIVE_INFINITY;
     this.#touch();
     const { next, first } = start;
     if ((next && !this.#post.reaches(next.device)) || (first && !this.#post.reaches(first.device))) {
@@ -181,9 +198,14 @@ export class Slot<P> {
     this.#pump();
   }
 
-  /** No run is started any more; what was computed stays. */
+  /** No run is started any more, and rows that wait to go stay; what was computed does too. */
   halt(): void {
-    if (this.phase === 'running') this.#post.emit({ kind: 'halt', slot: this.index });
+    const { index, session, attempt } = this;
+    if (this.phase === 'running') this.#post.emit({ kind: 'halt', slot: index });
+    const next = this.#start?.next;
+    if (next && next.device !== this.#post.device) {
+      this.#post.emit({ kind: 'withdraw', peer: next.device, session, slot: next.slot, attempt });
+    }
     this.phase = 'idle';
     this.#start = undefined;
     this.#begun = false;
@@ -225,7 +247,7 @@ export class Slot<P> {
         this.#takeTokens(frame);
         break;
       case 'progress':
-        if (frame.first > this.#nextCame) this.#nextCame = frame.first;
+        if (frame.first > this.#nextCame) this.#nextCame = Math.min(frame.first, this.#sent);
         break;
       case 'acknowledgement':
         if (frame.first > this.#acknowledged) this.#acknowledged = frame.first;
@@ -294,12 +316,19 @@ export class Slot<P> {
     this.#engineMs = this.#post.nowMs;
   }
 
-  /** Long runs: the driver hears that one is under way, or it would take the silence for a loss. */
+  /** Frames of the session that wait for a peer move on. */
+  rowsGo(peer: DeviceId): void {
+    if (this.#start?.next?.device === peer) this.#goneMs = this.#post.nowMs;
+  }
+
+  /** Long runs and slow links: the driver hears that it goes on, or it would take the silence for a loss. */
   tick(): void {
-    const start = this.#start;
     const { nowMs } = this.#post;
-    if (start === undefined || this.#submitted <= this.#have) return;
-    if (nowMs - this.#engineMs >= LONGEST_RUN_MS) return;
+    if (this.#start === undefined) return;
+    this.#pump(); // others may have made room
+    if (this.#start === undefined) return;
+    const isComputing = this.#submitted > this.#have && nowMs - this.#engineMs < LONGEST_RUN_MS;
+    if (!isComputing && nowMs - this.#goneMs >= AT_WORK_MS) return;
     this.#touch();
     if (nowMs - this.#toldMs >= AT_WORK_MS) this.#tellDriver();
   }
@@ -325,6 +354,7 @@ export class Slot<P> {
   /** Keeps the rows, and sends those that the next stage lacks. */
   #passOn(start: StartMessage, next: NonNullable<StartMessage['next']>, first: number, rows: number, output: P): void {
     this.#retention.add(first, rows, output);
+    this.#rowBytes = this.#payloads.bytes(output) / rows;
     const end = first + rows;
     if (end <= next.begin) return;
     const from = Math.max(first, next.begin);
@@ -371,7 +401,7 @@ export class Slot<P> {
     const start = this.#start;
     if (start === undefined) return;
     if (start.next !== null && this.#sent < start.begin) {
-      while (this.#sent < start.begin && this.#sent < this.#nextCame + WINDOW_ROWS) {
+      while (this.#sent < start.begin && this.#sent < this.#nextCame + this.#windowRows) {
         const rows = Math.min(CHUNK_ROWS, start.begin - this.#sent);
         const part = this.#retention.take(this.#sent, rows);
         if (part === undefined) {
@@ -446,7 +476,12 @@ export class Slot<P> {
   #mayRun(start: StartMessage, first: number, rows: number): boolean {
     if (first >= start.known) return true;
     const end = first + rows;
-    return end <= this.#have + WINDOW_ROWS && (start.next === null || end <= this.#nextCame + WINDOW_ROWS);
+    return end <= this.#have + WINDOW_ROWS && (start.next === null || end <= this.#nextCame + this.#windowRows);
+  }
+
+  /** Rows beyond what the next stage has reported. */
+  get #windowRows(): number {
+    return this.#isCrowded() ? CHUNK_ROWS : WINDOW_ROWS;
   }
 
   #touch(): void {

@@ -98,6 +98,11 @@ export class StageHost<P> {
     slot.computed(input);
   }
 
+  /** What waits to go to a peer goes, some of it of these sessions: it takes long, and nothing is wrong. */
+  moving(peer: DeviceId, sessions: readonly SessionId[]): void {
+    for (const slot of this.#slots) if (slot !== undefined && sessions.includes(slot.session)) slot.rowsGo(peer);
+  }
+
   /** Long runs are told of, attempts from whose driver nothing comes any more are idle, and idle ones keep no rows. */
   tick(): void {
     for (const slot of this.#slots) {
@@ -160,6 +165,11 @@ export class StageHost<P> {
     return slot.phase === 'idle' || this.#post.nowMs - slot.usedMs >= IDLE_MS;
   }
 
+  /** Rows of prompts that are in engines, on their way, or wait to leave this device. */
+  get waitingBytes(): number {
+    return this.#slots.reduce((sum, slot) => sum + (slot?.waitingBytes ?? 0), 0);
+  }
+
   /** All frames that were not current. */
   get droppedFrames(): number {
     return this.#slots.reduce((sum, slot) => sum + (slot?.dropped ?? 0), this.dropped);
@@ -186,7 +196,17 @@ export class StageHost<P> {
     let index = this.#slots.indexOf(undefined);
     if (index < 0) index = this.#slots.length;
     const contextTokens = this.#models.contextTokens?.(stage.model);
-    const slot = new Slot(index, stage, session, driver, this.#post, this.#payloads, contextTokens, this.retained);
+    const slot = new Slot(
+      index,
+      stage,
+      session,
+      driver,
+      this.#post,
+      this.#payloads,
+      contextTokens,
+      this.retained,
+      () => this.waitingBytes >= this.retained.waitingCapBytes,
+    );
     this.#slots[index] = slot;
     return slot;
   }

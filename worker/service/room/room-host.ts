@@ -1,4 +1,4 @@
-import type { Link, Links } from '../../mesh/link/index.ts';
+import { bytesOf, isOther, type Link, type Links } from '../../mesh/link/index.ts';
 import type { Effect, Input, RoomOptions, StoredSession } from '../../mesh/room/io.ts';
 import { RoomNode } from '../../mesh/room/node.ts';
 import type { DeviceId } from '../../mesh/types.ts';
@@ -8,6 +8,18 @@ import type { WireMessage } from './room-schemas.ts';
 import type { RoomStages } from './room-stages.ts';
 import type { Rows } from './rows.ts';
 import type { SessionStore } from './session-store.ts';
+
+/**
+ * So much never waits behind a full link: slots have only so much on its way. A link where it does all the same carries
+ * nothing, whatever it says, and ends.
+ */
+const MAX_BACKLOG_BYTES = 128 * 1024 * 1024;
+
+/** Frames for which a link has no room yet, in order. */
+interface Backlog {
+  readonly frames: WireFrame[];
+  bytes: number;
+}
 
 /** What comes of a session that this device drives. */
 export type SessionEvent = Extract<Effect<Rows>, { kind: 'tokens' | 'prefill' | 'answered' | 'status' }>;
@@ -32,7 +44,7 @@ export class RoomHost {
   #busy = false;
   /** Who was called where, while nobody answered yet. */
   readonly #called = new Map<string, DeviceId>();
-  readonly #backlogs = new WeakMap<Link<WireMessage>, WireFrame[]>();
+  readonly #backlogs = new WeakMap<Link<WireMessage>, Backlog>();
   #closed = false;
 
   constructor(options: RoomHostOptions) {
@@ -47,6 +59,7 @@ export class RoomHost {
   /** Takes what happened. Its effects are done when this returns, unless it is called from within one: then soon after. */
   feed(input: Input<Rows>): void {
     if (this.#closed) return;
+    if (input.kind === 'tick') this.#noteMoving();
     this.#inputs.push(input);
     if (this.#busy) return;
     this.#busy = true;
@@ -101,6 +114,9 @@ export class RoomHost {
       case 'frame':
         this.#sendFrame(effect.peer, toWire(effect.frame));
         return;
+      case 'withdraw':
+        this.#withdraw(effect);
+        return;
       case 'connect':
         this.#connect(effect.peer, effect.address);
         return;
@@ -148,7 +164,7 @@ export class RoomHost {
       return;
     }
     this.#called.set(address, peer);
-    this.#options.links.call([address]);
+    this.#options.links.call([address], 'by members');
   }
 
   /** Where a link has too much to send already, frames wait here, in order. */
@@ -156,18 +172,47 @@ export class RoomHost {
     const link = this.#options.links.to(peer);
     if (link === undefined) return;
     const backlog = this.#backlogs.get(link);
-    if (backlog !== undefined) backlog.push(frame);
-    else if (!link.sendFrame(frame) && !link.closed) void this.#drain(link, [frame]);
+    if (backlog === undefined) {
+      if (!link.sendFrame(frame) && !link.closed) void this.#drain(link, { frames: [frame], bytes: bytesOf(frame) });
+      return;
+    }
+    backlog.frames.push(frame);
+    backlog.bytes += bytesOf(frame);
+    if (backlog.bytes > MAX_BACKLOG_BYTES) link.close('stalled');
   }
 
-  async #drain(link: Link<WireMessage>, backlog: WireFrame[]): Promise<void> {
+  async #drain(link: Link<WireMessage>, backlog: Backlog): Promise<void> {
     this.#backlogs.set(link, backlog);
     while (!link.closed) {
-      const [frame] = backlog;
+      const [frame] = backlog.frames;
       if (frame === undefined) break;
-      if (link.sendFrame(frame)) backlog.shift();
-      else await link.drained();
+      if (link.sendFrame(frame)) {
+        backlog.frames.shift();
+        backlog.bytes -= bytesOf(frame);
+      } else await link.drained();
     }
     this.#backlogs.delete(link);
+  }
+
+  #withdraw({ peer, session, slot, attempt }: Extract<Effect<Rows>, { kind: 'withdraw' }>): void {
+    const link = this.#options.links.to(peer);
+    if (link === undefined) return;
+    link.withdraw(session, slot, attempt);
+    const backlog = this.#backlogs.get(link);
+    if (backlog === undefined) return;
+    const kept = backlog.frames.filter((frame) => isOther(frame, session, slot, attempt));
+    backlog.frames.splice(0, backlog.frames.length, ...kept);
+    backlog.bytes = kept.reduce((bytes, frame) => bytes + bytesOf(frame), 0);
+  }
+
+  /** Sessions whose frames wait for a link that carries what is before them. */
+  #noteMoving(): void {
+    for (const peer of [...this.node.links.up()]) {
+      const link = this.#options.links.to(peer);
+      const moving = link?.moving() ?? [];
+      if (link === undefined || moving.length === 0) continue;
+      const behind = this.#backlogs.get(link)?.frames.map(({ session }) => session) ?? [];
+      this.#inputs.push({ kind: 'moving', peer, sessions: [...new Set([...moving, ...behind])] });
+    }
   }
 }
