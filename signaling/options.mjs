@@ -20,6 +20,7 @@ const LIMITS = {
   'rooms-per-address': 'roomsPerAddress',
   'connections-per-address': 'connectionsPerAddress',
   'devices-per-address': 'idsPerMinute',
+  'calls-per-address': 'callsPerMinute',
   waiting: 'waitingBytes',
   'waiting-per-address': 'waitingBytesPerAddress',
 };
@@ -40,8 +41,8 @@ export const USAGE = `npm start -- [options]
   --limit NAME=N   what signaling carries at most, several times: rooms=1000, peers=64 a room, connections=4096,
                    messages=20 a second from a device, burst=300 of them at once, bytes=16384 a message;
                    from one network address rooms-per-address=128, connections-per-address=256,
-                   devices-per-address=120 new ones a minute; for devices that are not there waiting=16777216 bytes,
-                   waiting-per-address=1048576
+                   devices-per-address=120 new ones a minute, calls-per-address=120 a minute to one device; for devices
+                   that are not there waiting=16777216 bytes, waiting-per-address=1048576
   --dev            reload the page as its sources change
   --help           show this`;
 

@@ -11,6 +11,8 @@ export interface RoomLimits {
   readonly connectionsPerAddress: number;
   /** Peer ids from one address that were not connected just before: so many a minute, and as many more at once. */
   readonly idsPerMinute: number;
+  /** Calls from one address to one peer: so many a minute, and as many more at once. */
+  readonly callsPerMinute: number;
   readonly messagesPerSecond: number;
   readonly messageBurst: number;
   readonly messageBytes: number;
@@ -30,6 +32,8 @@ export const DEFAULT_ROOM_LIMITS: RoomLimits = {
   connections: 4_096,
   connectionsPerAddress: 256,
   idsPerMinute: 120,
+  // a class that reloads at once calls each of its devices from 30 others; a page listens to 8 that prove nothing at a time
+  callsPerMinute: 120,
   messagesPerSecond: 20,
   messageBurst: 300,
   messageBytes: 16 * 1024,

@@ -29,6 +29,8 @@ interface OpenPeer {
   readonly address: string;
   readonly socket: WebSocket;
   readonly bucket: TokenBucket;
+  /** Of others that call it, by network address. */
+  readonly calls: Buckets;
 }
 
 /** Sees each message before PeerServer does. */
@@ -158,6 +160,7 @@ export class PeerSockets {
   /** Forgets addresses that have not been heard of for a while. */
   sweep(): void {
     this.#newIds.sweep();
+    for (const { calls } of this.#peers.values()) calls.sweep();
     this.#waitingOf.sweep();
   }
 
@@ -169,12 +172,14 @@ export class PeerSockets {
 
   #register(id: string, token: string, address: string, socket: GuardedSocket): void {
     const before = this.#peers.get(id);
+    const { messagesPerSecond, messageBurst, callsPerMinute } = this.#limits;
     const peer: OpenPeer = {
       token,
       address,
       socket,
       // who connects again does not get a new allowance by it
-      bucket: before?.bucket ?? new TokenBucket(this.#limits.messagesPerSecond, this.#limits.messageBurst, this.#now()),
+      bucket: before?.bucket ?? new TokenBucket(messagesPerSecond, messageBurst, this.#now()),
+      calls: before?.calls ?? new Buckets(callsPerMinute / 60, callsPerMinute, this.#now),
     };
     this.#peers.set(id, peer);
     before?.socket.close(OPENED_AGAIN, 'this peer connected again');
@@ -202,6 +207,7 @@ export class PeerSockets {
     if (message.to === undefined) return true;
     const receiver = this.#peers.get(message.to);
     if (!receiver) return this.#mayWait(peer, message.to, byteLength(data));
+    if (message.isCall && !receiver.calls.take(peer.address)) return this.#expire(peer, message.to);
     if (receiver.socket.bufferedAmount > UNREAD_BYTES) receiver.socket.terminate();
     return true;
   }
@@ -209,6 +215,11 @@ export class PeerSockets {
   /** Whether PeerServer may keep it for a peer that is not here; else the sender is told so at once. */
   #mayWait(from: OpenPeer, to: string, bytes: number): boolean {
     if (this.#waitingOf.take(from.address, bytes) && this.#waiting.take(this.#now(), bytes)) return true;
+    return this.#expire(from, to);
+  }
+
+  /** Tells the sender that what it said does not get there. */
+  #expire(from: OpenPeer, to: string): false {
     from.socket.send(JSON.stringify({ type: 'EXPIRE', src: to }));
     return false;
   }
@@ -234,7 +245,7 @@ function byteLength(data: RawData): number {
 }
 
 /** @returns whom a message of PeerJS is for, nobody where it is a heartbeat; undefined where it is no such message */
-function parseMessage(data: RawData): { readonly to?: string } | undefined {
+function parseMessage(data: RawData): { readonly to?: string; readonly isCall?: boolean } | undefined {
   let message: unknown;
   try {
     message = JSON.parse(data.toString());
@@ -245,5 +256,5 @@ function parseMessage(data: RawData): { readonly to?: string } | undefined {
   const { type, dst } = message as { type?: unknown; dst?: unknown };
   if (type === 'HEARTBEAT') return {};
   if (!RELAYED_TYPES.has(type) || typeof dst !== 'string' || !PEER_ID.test(dst)) return undefined;
-  return { to: dst };
+  return { to: dst, isCall: type === 'OFFER' };
 }

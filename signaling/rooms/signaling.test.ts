@@ -345,6 +345,30 @@ describe('one network address', () => {
     await small.close();
   });
 
+  it('calls one device so often a minute, whatever names it has, and another device as often', async () => {
+    const small = await startServer({ port: 0, cacheFolder: folder, roomLimits: { callsPerMinute: 3 } });
+    const [ann, bob, zoe, cat] = [
+      await opened('ann', small),
+      await opened('bob', small),
+      await opened('zoe', small),
+      await opened('cat', small),
+    ];
+    const say = (from: OpenedPeer, type: string, dst: string) => from.socket.send(JSON.stringify({ type, dst }));
+    for (let i = 0; i < 3; i++) {
+      say(ann, 'OFFER', 'zoe');
+      expect(await zoe.next()).toMatchObject({ type: 'OFFER', src: 'ann' });
+    }
+    say(bob, 'OFFER', 'zoe');
+    expect(await bob.next()).toEqual({ type: 'EXPIRE', src: 'zoe' });
+    // what is said in calls that got through is no call
+    say(ann, 'CANDIDATE', 'zoe');
+    expect(await zoe.next()).toMatchObject({ type: 'CANDIDATE', src: 'ann' });
+    say(bob, 'OFFER', 'cat');
+    expect(await cat.next()).toMatchObject({ type: 'OFFER', src: 'bob' });
+    for (const { socket } of [ann, bob, zoe, cat]) socket.close();
+    await small.close();
+  });
+
   it('leaves so many bytes for devices that are not there, and hears at once that more are not kept', async () => {
     const roomLimits = { waitingBytesPerAddress: 4000 };
     const small = await startServer({ port: 0, cacheFolder: folder, roomLimits });

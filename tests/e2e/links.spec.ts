@@ -235,6 +235,38 @@ test('callers that prove nothing do not keep out one that can', async ({ open, s
   await two.isLinked(1, 12_000);
 });
 
+test('a flood of calls under thirty names does not keep out one that can prove itself', async ({ open, server }) => {
+  const [one, two, rogue] = [await open(), await open(), await open()];
+  const invite = await one.make();
+  await expect.poll(async () => (await one.state()).view.signaling).toBe('connected');
+  const { address } = (await one.state()).view;
+  await rogue.page.evaluate(
+    async ([origin, dst]) => {
+      const connection = new RTCPeerConnection();
+      connection.createDataChannel('control', { negotiated: true, id: 0 });
+      const { sdp } = await connection.createOffer();
+      connection.close();
+      for (let i = 0; i < 30; i++) {
+        const socket = new WebSocket(
+          `${origin.replace('http', 'ws')}/signaling/peerjs?key=peerjs&id=flood${i}&token=t`,
+        );
+        await new Promise((resolve) => {
+          socket.onopen = resolve;
+        });
+        let calls = 0;
+        setInterval(() => {
+          const payload = { type: 'data', connectionId: `${i}-${calls++}`, sdp: { type: 'offer', sdp } };
+          if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ type: 'OFFER', dst, payload }));
+        }, 1000 / 18);
+      }
+    },
+    [server.origin, address] as const,
+  );
+  await expect.poll(async () => (await one.state()).view.connections.length).toBe(8);
+  await two.join(invite);
+  await two.isLinked(1, 40_000);
+});
+
 test('a page that the browser kept says that it is here again', async ({ open }) => {
   const [one, two] = [await open(), await open()];
   await two.join(await one.make());

@@ -100,3 +100,21 @@ test('a peer that calls and proves nothing is called instead; one that proves it
     for (const each of made) each.end();
   }
 });
+
+test('one address has one place of those that may be unproved, however often it calls, and members keep theirs', () => {
+  const isCalled = (address: string, number: number) =>
+    make(address, { connectionId: `${number}`, _payload: { sdp: { type: 'offer', sdp: '' } } });
+  const unproved = () => connections.connections.map(({ address }) => address);
+  isCalled('other', 0);
+  for (let number = 0; number < 20; number++) isCalled('flood', number);
+  expect(unproved()).toEqual(['other', 'flood']);
+  // the worker had a record of it once
+  said({ kind: 'call', addresses: ['phone'], ofMembers: true });
+  expect(unproved()).toEqual(['other', 'flood', 'phone']);
+  for (const each of made) if (each.peer === 'phone') each.end();
+  isCalledBy();
+  for (let number = 0; number < 20; number++) isCalled(`flood${number}`, number);
+  expect(unproved()).toHaveLength(8);
+  expect(unproved()).toContain('phone');
+  expect(unproved()).not.toContain('other');
+});

@@ -11,10 +11,10 @@ import {
   type ConnectionSurroundings,
   PeerConnection,
 } from './peer-connection.ts';
+import { Places } from './places.ts';
 
 /** Of the 8 connections that may be unproved these are this device's own. */
 const CALLS_AT_ONCE = 4;
-const MAX_CONNECTING = 8;
 /** What was said last over a connection, a refusal or a goodbye, takes so long at most. */
 const CLOSE_AFTER_MS = 500;
 const NETWORK_SETTLES_MS = 500;
@@ -59,9 +59,11 @@ export class RoomConnections {
   readonly #takenBy = new Map<number, () => void>();
   readonly #backoffs = new Map<string, { readonly backoff: Backoff; until: number }>();
   readonly #wanted = new Set<string>();
+  readonly #places = new Places();
   readonly #over = new AbortController();
   #numbers = 0;
   #callTimer: ReturnType<typeof setTimeout> | undefined;
+  #isCalling = false;
   #networkTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: RoomConnectionsOptions) {
@@ -179,6 +181,7 @@ export class RoomConnections {
         return;
       }
       case 'call':
+        if (message.ofMembers) this.#places.know(message.addresses);
         for (const address of message.addresses) this.#wanted.add(address);
         this.#callWanted();
         return;
@@ -191,13 +194,21 @@ export class RoomConnections {
   }
 
   #callWanted(): void {
+    // what ends to make place for a call comes back here, too
+    if (this.#isCalling) return;
+    this.#isCalling = true;
+    this.#callNext();
+    this.#isCalling = false;
+  }
+
+  #callNext(): void {
     clearTimeout(this.#callTimer);
     if (this.signaling !== 'connected') return;
     const now = performance.now();
     let soonestMs = Number.POSITIVE_INFINITY;
     for (const address of this.#wanted) {
       const { until = 0 } = this.#backoffs.get(address) ?? {};
-      if (this.#unproved('called').length >= CALLS_AT_ONCE) return; // each that ends comes back here
+      if (this.#unproved().filter(({ side }) => side === 'called').length >= CALLS_AT_ONCE) return; // each that ends comes back here
       if (until > now) {
         soonestMs = Math.min(soonestMs, until - now);
         continue;
@@ -207,6 +218,7 @@ export class RoomConnections {
       if (entry?.connection.side === 'answered' && entry.device === undefined) continue;
       this.#wanted.delete(address);
       if (address === this.address || entry) continue;
+      for (const connection of this.#places.yield(this.#unproved()) ?? []) connection.end();
       this.#introductions.call(address);
     }
     if (Number.isFinite(soonestMs)) this.#callTimer = setTimeout(() => this.#callWanted(), soonestMs);
@@ -235,22 +247,21 @@ export class RoomConnections {
     } as unknown as ConnectionClass;
   }
 
-  /**
-   * Where both call at once, the call of the lower address is the one that stays, on both sides. Where many are unproved,
-   * the oldest that called here gives way, so that nobody keeps others out by proving nothing.
-   */
+  /** Where both call at once, the call of the lower address is the one that stays, on both sides. */
   #accepts(address: string, ownAddress: string): boolean {
     if (address === ownAddress || this.#over.signal.aborted) return false;
     const own = this.#entryAt(address);
-    if (own && own.connection.side === 'called' && !own.connection.connected) {
-      if (ownAddress < address) return false;
-      own.connection.end();
-    }
-    const unproved = this.#unproved();
-    if (unproved.length < MAX_CONNECTING) return true;
-    const oldest = unproved.find(({ side }) => side === 'answered');
-    oldest?.end();
-    return oldest !== undefined;
+    const isOwnCall = own?.connection.side === 'called' && !own.connection.connected;
+    if (isOwnCall && ownAddress < address) return false;
+    const others = this.#unproved().filter((connection) => !isOwnCall || connection !== own.connection);
+    const ending = this.#places.yield(others, address);
+    if (!ending) return false;
+    // what calls next does so when this one has its place
+    this.#isCalling = true;
+    for (const connection of isOwnCall ? [own.connection, ...ending] : ending) connection.end();
+    this.#isCalling = false;
+    queueMicrotask(() => this.#callWanted());
+    return true;
   }
 
   #handOver(
@@ -299,11 +310,10 @@ export class RoomConnections {
   }
 
   /** Connections of which the worker has not said yet whether they become links, the oldest first. */
-  #unproved(side?: 'called' | 'answered'): readonly PeerConnection[] {
+  #unproved(): readonly PeerConnection[] {
     return [...this.#entries.values()]
       .filter(({ device, closing }) => device === undefined && !closing)
-      .map(({ connection }) => connection)
-      .filter((connection) => side === undefined || connection.side === side);
+      .map(({ connection }) => connection);
   }
 
   /** After sleep or another network: ways may have changed, and so may who is there. */

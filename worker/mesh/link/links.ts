@@ -71,8 +71,9 @@ export class Links<Message> {
   }
 
   /** Asks the window to call these addresses; it leaves out whom it is connected to. */
-  call(addresses: readonly string[]): void {
-    if (addresses.length > 0) this.#options.post({ kind: 'call', addresses });
+  call(addresses: readonly string[], named?: 'by members'): void {
+    if (addresses.length === 0) return;
+    this.#options.post({ kind: 'call', addresses, ...(named && { ofMembers: true }) });
   }
 
   /** Takes what the window said. */

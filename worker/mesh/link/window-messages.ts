@@ -52,7 +52,8 @@ export type ToWindow =
   | { readonly kind: 'proved'; readonly connection: ConnectionNumber; readonly device: DeviceId }
   /** The connection is to be closed; `failure` where it had not been proved. */
   | { readonly kind: 'close'; readonly connection: ConnectionNumber; readonly failure?: ProofFailure }
-  | { readonly kind: 'call'; readonly addresses: readonly string[] }
+  /** `ofMembers`: records of members name these. */
+  | { readonly kind: 'call'; readonly addresses: readonly string[]; readonly ofMembers?: true }
   /** The device slept: addresses may have changed. */
   | { readonly kind: 'restart' };
 
