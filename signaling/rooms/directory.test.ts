@@ -20,11 +20,10 @@ describe('the directory', () => {
 
   it('keeps its limits, and makes room by what has ended', () => {
     let now = 0;
-    const limits = { ...DEFAULT_ROOM_LIMITS, rooms: 2, peersPerRoom: 2, roomsPerPeer: 2, entryMs: 100 };
+    const limits = { ...DEFAULT_ROOM_LIMITS, rooms: 2, roomsPerPeer: 2, entryMs: 100 };
     const directory = new Directory(limits, () => now);
     directory.announce('one', 'a', 'here');
     directory.announce('one', 'b', 'here');
-    expect(directory.announce('one', 'c', 'here')).toBe('room-is-full');
     expect(directory.announce('one', 'a', 'here')).toEqual(['b']);
     directory.announce('two', 'a', 'here');
     expect(directory.announce('three', 'c', 'here')).toBe('too-many-rooms');
@@ -32,6 +31,22 @@ describe('the directory', () => {
     now = 100;
     expect(directory.announce('three', 'c', 'here')).toEqual([]);
     expect(directory.size).toBe(1);
+  });
+
+  it('is filled by nobody: whoever announces itself is listed, and who came first of the fullest address gives way', () => {
+    const directory = new Directory({ ...DEFAULT_ROOM_LIMITS, peersPerRoom: 4 }, () => 0);
+    directory.announce('room', 'member', 'home');
+    for (const peer of ['x1', 'x2', 'x3', 'x4', 'x5']) directory.announce('room', peer, 'flood');
+    expect(directory.list('room')).toEqual(['member', 'x3', 'x4', 'x5']);
+    expect(directory.announce('room', 'reloaded', 'home')).toEqual(['member', 'x4', 'x5']);
+    expect(directory.announce('room', 'newcomer', 'elsewhere')).toHaveLength(3);
+    // nobody gives way to who is listed
+    const listed = directory.list('room');
+    for (const peer of listed) directory.announce('room', peer, 'home');
+    expect(directory.list('room')).toEqual(listed);
+    // what has given way is listed again when it next announces itself
+    const away = ['member', 'reloaded', 'newcomer'].filter((peer) => !listed.includes(peer));
+    for (const peer of away) expect(directory.announce('room', peer, 'home')).toHaveLength(3);
   });
 
   it('lists devices of one address in so many rooms, of any other in others', () => {
@@ -76,6 +91,12 @@ describe('the directory', () => {
             if (end <= now || gone) model.delete(entry);
           }
           if (what === 'announce' && typeof directory.announce(room, peer, address) !== 'string') {
+            const there = [...model.keys()].filter((entry) => entry.startsWith(`${room}/`));
+            const isFull = there.length === limits.peersPerRoom && !model.has(`${room}/${peer}`);
+            const gone = there.filter((entry) => !directory.isListed(room, entry.slice(2)));
+            // of a full room one gives way
+            expect(gone).toHaveLength(isFull ? 1 : 0);
+            for (const entry of gone) model.delete(entry);
             model.set(`${room}/${peer}`, now + 10);
           }
           for (const each of ['a', 'b', 'c', 'd']) {

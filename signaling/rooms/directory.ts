@@ -1,11 +1,7 @@
 import type { RoomLimits } from './limits.ts';
 
 /** Why a peer is not listed. */
-export type DirectoryRefusal =
-  | 'too-many-rooms'
-  | 'room-is-full'
-  | 'too-many-rooms-of-this-peer'
-  | 'too-many-rooms-of-this-address';
+export type DirectoryRefusal = 'too-many-rooms' | 'too-many-rooms-of-this-peer' | 'too-many-rooms-of-this-address';
 
 /** A room's public name: 16 bytes derived from its secret, base64url. */
 const ROOM_NAME = /^[\w-]{22}$/;
@@ -35,7 +31,8 @@ export class Directory {
   }
 
   /**
-   * Lists the peer, or keeps it listed; answers with the others that are.
+   * Lists the peer, or keeps it listed; answers with the others that are. A room that is full is full of whoever came: of
+   * the network address that has most of it the oldest entry gives way, so that nobody shuts others out.
    * @param address that the peer asks from, as limits count it
    */
   announce(room: string, peer: string, address: string): readonly string[] | DirectoryRefusal {
@@ -47,6 +44,7 @@ export class Directory {
     else {
       const refusal = this.#refusal(room, peers, peer, address);
       if (refusal) return refusal;
+      if (peers.size >= this.#limits.peersPerRoom) this.#giveWay(room, peers);
       peers.set(peer, { endMs, address });
       this.#rooms.set(room, peers);
       const rooms = this.#roomsOfPeer.get(peer) ?? new Set();
@@ -108,7 +106,6 @@ export class Directory {
     peer: string,
     address: string,
   ): DirectoryRefusal | undefined {
-    if (peers.size >= this.#limits.peersPerRoom) return 'room-is-full';
     if ((this.#roomsOfPeer.get(peer)?.size ?? 0) >= this.#limits.roomsPerPeer) return 'too-many-rooms-of-this-peer';
     const ofAddress = this.#roomsOfAddress.get(address);
     if (!ofAddress?.has(room) && (ofAddress?.size ?? 0) >= this.#limits.roomsPerAddress)
@@ -116,6 +113,19 @@ export class Directory {
     if (peers.size > 0 || this.#rooms.size < this.#limits.rooms) return undefined;
     this.sweep();
     return this.#rooms.size < this.#limits.rooms ? undefined : 'too-many-rooms';
+  }
+
+  #giveWay(room: string, peers: ReadonlyMap<string, Entry>): void {
+    let most = 0;
+    let gives: string | undefined;
+    // in the order in which they came
+    for (const [peer, { address }] of peers) {
+      const count = this.#roomsOfAddress.get(address)?.get(room) ?? 0;
+      if (count <= most) continue;
+      most = count;
+      gives = peer;
+    }
+    if (gives !== undefined) this.leave(room, gives);
   }
 
   #expire(room: string): void {

@@ -269,14 +269,25 @@ describe('the directory', () => {
     await vi.waitFor(async () => expect(await iceFor(name, 'ice-a')).toBe(409));
   });
 
-  it('refuses the fourth of three, and says so', async () => {
+  it('refuses the third of two rooms, and says so', async () => {
+    const peer = await opened('everywhere');
+    for (let i = 0; i < 2; i++) expect((await announce(freshRoom(), 'everywhere')).status).toBe(200);
+    const third = await announce(freshRoom(), 'everywhere');
+    expect(third.status).toBe(429);
+    expect(third.text).toContain('2 rooms');
+    expect(third.headers['retry-after']).toBe('90');
+    peer.socket.close();
+  });
+
+  it('lists the fourth of three in place of the first, which comes back when it next announces itself', async () => {
     const name = freshRoom();
-    const peers = await Promise.all(['full-a', 'full-b', 'full-c', 'full-d'].map((id) => opened(id)));
-    for (const id of ['full-a', 'full-b', 'full-c']) expect((await announce(name, id)).status).toBe(200);
-    const fourth = await announce(name, 'full-d');
-    expect(fourth.status).toBe(429);
-    expect(fourth.text).toContain('3 devices');
-    expect(fourth.headers['retry-after']).toBe('90');
+    const ids = ['full-a', 'full-b', 'full-c', 'full-d'];
+    const peers = await Promise.all(ids.map((id) => opened(id)));
+    for (const id of ids) expect((await announce(name, id)).status).toBe(200);
+    const there = async () => JSON.parse((await ask(`/signaling/rooms/${name}`)).text).peers;
+    expect(await there()).toEqual(['full-b', 'full-c', 'full-d']);
+    expect((await announce(name, 'full-a')).status).toBe(200);
+    expect(await there()).toEqual(['full-c', 'full-d', 'full-a']);
     for (const { socket } of peers) socket.close();
   });
 

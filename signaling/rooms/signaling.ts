@@ -43,7 +43,6 @@ const SWEEP_MS = 10_000;
 
 const REFUSALS: Readonly<Record<DirectoryRefusal, (limits: RoomLimits) => string>> = {
   'too-many-rooms': ({ rooms }) => `this server lists ${rooms} rooms, which is all it takes`,
-  'room-is-full': ({ peersPerRoom }) => `this room lists ${peersPerRoom} devices, which is all it takes`,
   'too-many-rooms-of-this-address': ({ roomsPerAddress }) =>
     `devices of this address are listed in ${roomsPerAddress} rooms already`,
   'too-many-rooms-of-this-peer': ({ roomsPerPeer }) => `this device is listed in ${roomsPerPeer} rooms already`,

@@ -114,4 +114,42 @@ describe('a device at the signaling server', () => {
     expect(renewals()).toBe(1);
     introductions.close();
   });
+
+  test('that is not listed can call and be called all the same, and says why it is not', async () => {
+    const { introductions, failures, settled, open } = begin({
+      announce: () => new Response('this server lists 1000 rooms, which is all it takes\n', { status: 429 }),
+    });
+    expect(await settled(introductions.iceAsked)).toBe(false);
+    await open();
+    expect(await settled(introductions.iceAsked)).toBe(true);
+    expect(failures.map(({ stage }) => stage)).toEqual(['signaling']);
+    expect(failures[0]?.message).toContain('does not introduce this device now: this server lists 1000 rooms');
+    expect(failures[0]?.message).not.toContain('reached');
+    introductions.close();
+  });
+
+  test('that the server cannot answer can call all the same, without a relay', async () => {
+    const { introductions, settled, open } = begin({
+      announce: () => {
+        throw new TypeError('no network');
+      },
+    });
+    await open();
+    expect(await settled(introductions.iceAsked)).toBe(true);
+    introductions.close();
+  });
+
+  test('that the server has forgotten connects again; one whose entry gave way to others announces itself again', async () => {
+    const gone = () => new Response('this peer is not listed', { status: 409 });
+    const { introductions, answers, asked, failures, open } = begin({ ice: gone });
+    await open();
+    expect(TestPeer.last.disconnect).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(6000);
+    expect(asked).toEqual(['announce', 'ice', 'announce', 'ice']);
+    expect(failures).toEqual([]);
+    answers.announce = gone;
+    await introductions.announce();
+    expect(TestPeer.last.disconnect).toHaveBeenCalledOnce();
+    introductions.close();
+  });
 });

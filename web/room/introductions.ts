@@ -1,7 +1,7 @@
 import type { Peer, PeerOptions } from 'peerjs';
 import { Backoff } from './backoff.ts';
 import { guardMessages } from './guard-messages.ts';
-import { type JoinFailure, signalingFailure } from './join-failure.ts';
+import { type JoinFailure, refusalFailure, signalingFailure } from './join-failure.ts';
 import { loadPeerJs, type PeerConstructor } from './load-peerjs.ts';
 import type { ConnectionClass } from './peer-connection.ts';
 import { type IceAnswer, SignalingRefusal, SignalingServer } from './signaling-server.ts';
@@ -85,27 +85,31 @@ export class Introductions {
     clearTimeout(this.#announceTimer);
     if (this.state !== 'connected') return;
     const peer = this.address;
-    let nextMs = ANNOUNCE_MS;
+    const question = this.#iceQuestion;
+    let nextMs = ANNOUNCE_AGAIN_MS;
+    let isListed = false;
     try {
       const addresses = await this.#server.announce(this.#options.room, { peer, token: this.#token });
-      try {
-        await this.#refreshIce(peer);
-      } finally {
-        this.#iceQuestion.settle();
-        nextMs = Math.min(ANNOUNCE_MS, Math.max(LEAST_ANNOUNCE_MS, this.#iceLeftMs));
-        if (!this.#over) this.#options.listed(addresses);
-      }
+      isListed = true;
+      if (!this.#over) this.#options.listed(addresses);
+      await this.#refreshIce(peer);
+      nextMs = Math.min(ANNOUNCE_MS, Math.max(LEAST_ANNOUNCE_MS, this.#iceLeftMs));
     } catch (error) {
-      nextMs = ANNOUNCE_AGAIN_MS;
-      if (error instanceof SignalingRefusal && !this.#over) {
-        // it has lost this device: the connection broke off, and only the server has noticed
-        if (error.status === 409) this.#peer?.disconnect();
-        else this.#options.failed(signalingFailure(this.#options.server, error.message));
-      }
+      if (error instanceof SignalingRefusal && !this.#over) this.#refused(error, isListed);
+    } finally {
+      // also where it gives none: a call then does without
+      question.settle();
     }
     if (this.#over || peer !== this.address || this.state !== 'connected') return;
     clearTimeout(this.#announceTimer);
     this.#announceTimer = setTimeout(() => void this.announce(), nextMs);
+  }
+
+  #refused({ status, message }: SignalingRefusal, isListed: boolean): void {
+    if (status !== 409) this.#options.failed(refusalFailure(this.#options.server, message));
+    // it has lost this device: the connection broke off, and only the server has noticed
+    else if (!isListed) this.#peer?.disconnect();
+    // else its entry gave way to others in between
   }
 
   close(): void {

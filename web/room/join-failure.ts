@@ -36,6 +36,12 @@ export function signalingFailure(server: string, reason: string, address?: strin
   return { stage: 'signaling', message, ...(address !== undefined && { address }) };
 }
 
+/** The server runs, and does not introduce this device. @param reason in its words */
+export function refusalFailure(server: string, reason: string): JoinFailure {
+  const message = `${server} does not introduce this device now: ${reason.trim()}. It is asked again in a few seconds.`;
+  return { stage: 'signaling', message };
+}
+
 export function candidatesFailure(address: string, relayed: boolean): JoinFailure {
   const remedy = relayed
     ? 'Both reached the server, but a firewall or VPN stops what goes between them: allow UDP, or turn the VPN off.'
