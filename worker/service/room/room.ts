@@ -38,6 +38,8 @@ import type { SessionStore } from './session-store.ts';
 const MEMBERS_TICK_MS = 1000;
 /** Whom a newcomer calls of those that are listed: one is enough to be let in. */
 const CALLS_OF_A_NEWCOMER = 3;
+/** Messages that wait for a link to be known, while signatures are looked at: a member that has just linked says a few. */
+const MAX_EARLY = 64;
 
 export interface RoomParts {
   readonly device: Device;
@@ -73,6 +75,8 @@ export class Room {
   #host: RoomHost | undefined;
   #stages: RoomStages | undefined;
   readonly #welcomes = new Map<DeviceId, RosterPart[]>();
+  /** What links brought of the room's before its state machine knew of them. */
+  readonly #early = new Map<Link<WireMessage>, ControlMessage[]>();
   readonly #verifier: Verifier;
   #address = '';
   #tickMs = Number.NEGATIVE_INFINITY;
@@ -176,7 +180,10 @@ export class Room {
       send: (device, message) => this.links.to(device)?.sendControl(message),
       disconnect: (device) => this.links.disconnect(device),
       onMember: (device) => {
-        if (this.links.to(device) !== undefined) this.#host?.linked(device);
+        const link = this.links.to(device);
+        if (link === undefined) return;
+        this.#host?.linked(device);
+        this.#hearEarly(link);
       },
       onRemoved: (peer) => this.#host?.feed({ kind: 'removed', peer }),
       onChange: () => this.#membersChanged(),
@@ -302,6 +309,7 @@ export class Room {
 
   #opened(link: Link<WireMessage>): LinkHandlers<WireMessage> {
     const { device, address, proved } = link;
+    this.#early.set(link, []);
     if (this.#members !== undefined) {
       this.#members.linked(device, proved.peer.publicKey, proved.learned, proved.peer.roomKey);
     } else if (this.#joining.mayAsk(address)) {
@@ -314,11 +322,13 @@ export class Room {
       control: (message) => this.#control(link, message),
       misread: (kind) => this.#misread(link, kind),
       frame: (frame) => {
-        if (this.#members?.isMember(device)) this.#host?.frame(device, frame);
+        // what comes early is of an attempt that the link's coming ends
+        if (!this.#early.has(link) && this.#members?.isMember(device)) this.#host?.frame(device, frame);
       },
       heard: () => this.#host?.feed({ kind: 'beat', peer: device }),
       closed: (reason) => {
         this.#welcomes.delete(device);
+        this.#early.delete(link);
         if (reason === 'replaced') return; // the other link goes on
         this.#joining.closed(device);
         this.#members?.unlinked(device);
@@ -335,9 +345,22 @@ export class Room {
     if ('identity' in read) {
       if (members !== undefined) members.receive(device, read.identity);
       else this.#newcomerHears(link, read.identity).catch(this.#parts.onTrouble);
-    } else if (members?.isMember(device)) {
-      this.#roomHears(device, read.room);
+    } else {
+      const early = this.#early.get(link);
+      if (early === undefined) this.#memberSays(device, read.room);
+      else if (early.push(read.room) > MAX_EARLY) this.links.disconnect(device);
     }
+  }
+
+  /** The state machine knows of the link from now on, and so can answer what came over it. */
+  #hearEarly(link: Link<WireMessage>): void {
+    const early = this.#early.get(link) ?? [];
+    this.#early.delete(link);
+    for (const message of early) if (!link.closed) this.#memberSays(link.device, message);
+  }
+
+  #memberSays(device: DeviceId, message: ControlMessage): void {
+    if (this.#members?.isMember(device)) this.#roomHears(device, message);
   }
 
   /**
