@@ -86,7 +86,8 @@ export class Audience {
 
   tokens(session: string, count: number): void {
     const conversation = this.#bySession.get(session);
-    if (conversation === undefined) return;
+    // a page that was stopped and went before its disk had that goes on by itself: nobody waits for it
+    if (conversation === undefined || !conversation.isAnswering) return;
     this.#world.tally.tokens += count;
     this.#watch.endGap(conversation, this.#world.nowMs);
     const device = this.#world.devices[conversation.device] as SimDevice;
@@ -103,7 +104,9 @@ export class Audience {
   answered(device: SimDevice, session: string, wasStopped: boolean): void {
     const conversation = this.#bySession.get(session);
     if (conversation === undefined || !conversation.isAnswering) return;
-    const tokens = device.disk.get(session)?.tokens ?? [];
+    // an answer that was stopped need not be on the disk yet
+    const drives = wasStopped ? [...(device.node?.driver.drives() ?? [])] : [];
+    const tokens = drives.find((drive) => drive.session === session)?.tokens ?? device.disk.get(session)?.tokens ?? [];
     const wrong = conversation.firstWrong(tokens);
     if (wrong >= 0) {
       this.#world.tally.wrongTokens++;

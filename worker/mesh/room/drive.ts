@@ -1,6 +1,14 @@
 import type { DeviceId, ModelKey, Placement, SessionId, StageAssignment } from '../types.ts';
 import { beginnings, type Holding } from './begins.ts';
-import { BUSY_RETRY_MS, IDLE_MS, IDS_A_FRAME, PREPARE_MS, SILENCE_LAPS, SILENCE_LEAST_MS } from './constants.ts';
+import {
+  AHEAD_TOKENS,
+  BUSY_RETRY_MS,
+  IDLE_MS,
+  IDS_A_FRAME,
+  PREPARE_MS,
+  SILENCE_LAPS,
+  SILENCE_LEAST_MS,
+} from './constants.ts';
 import { type Attempts, attemptsAfter, validPositions, withAttempt } from './cuts.ts';
 import type { Effect, Input, SessionHead, Status, StoredSession } from './io.ts';
 import type { Frame, PreparedMessage, RefusedMessage, Sampler } from './messages.ts';
@@ -177,14 +185,17 @@ export class Drive<P> {
     this.#store();
   }
 
-  /** The answer ends with what is there. */
+  /** The answer ends with what is there. Who stopped it waits for no disk. */
   stop(finish: Finish): void {
-    if (!this.isAnswering) return;
-    this.#endAttempt();
-    this.phase = 'idle';
-    this.#finish = finish;
-    this.#headStored = false;
-    this.#store();
+    const { isAnswering } = this;
+    if (isAnswering) {
+      this.#endAttempt();
+      this.phase = 'idle';
+      this.#headStored = false;
+      this.#finish = finish;
+    }
+    if (finish === 'stopped' && this.#finish !== undefined) this.#tellAnswered(this.#finish);
+    if (isAnswering) this.#store();
   }
 
   forget(): void {
@@ -394,13 +405,20 @@ export class Drive<P> {
     else this.#store();
   }
 
-  /** The disk has had a while to write the attempt's number. */
+  /** The disk has had a while to write the attempt's number, or the tokens without which none comes any more. */
   get waitsForDisk(): boolean {
-    return this.phase === 'storing' && this.#post.nowMs - this.#sinceMs >= STORE_MS;
+    return (this.phase === 'storing' || this.#idlesForDisk) && this.#post.nowMs - this.#sinceMs >= STORE_MS;
+  }
+
+  /** The stages run no further than so many tokens beyond those on the disk. */
+  get #idlesForDisk(): boolean {
+    const unwritten = this.#tokens.length - this.#storedTo;
+    return this.phase === 'running' && this.#storing !== undefined && unwritten >= AHEAD_TOKENS;
   }
 
   /** Devices that keep the attempt waiting beyond reason, where that can be said; undefined: it goes on. */
   overdue(): readonly DeviceId[] | undefined {
+    if (this.#idlesForDisk) return undefined;
     const silentMs = this.#post.nowMs - this.#sinceMs;
     if (this.phase === 'preparing' && silentMs >= PREPARE_MS) {
       const stages = this.known?.placement.stages ?? [];
@@ -438,6 +456,8 @@ export class Drive<P> {
   stored(ticket: number): void {
     const storing = this.#storing;
     if (storing?.ticket !== ticket) return;
+    // what was not said meanwhile was not said because of the disk
+    if (this.#idlesForDisk) this.#sinceMs = this.#post.nowMs;
     this.#storing = undefined;
     this.#storedTo = Math.max(this.#storedTo, storing.to);
     this.#storedAttempt = Math.max(this.#storedAttempt, storing.attempt);
@@ -445,12 +465,12 @@ export class Drive<P> {
     if (this.phase === 'storing' && this.#storedAttempt === this.attempt && this.known !== undefined) {
       this.#prepare(this.known.placement);
     } else if (this.phase === 'running') this.#acknowledge();
-    if (this.#finish !== undefined && this.#storing === undefined) {
-      const { session } = this;
-      const finish = this.#finish;
-      this.#finish = undefined;
-      this.#post.emit({ kind: 'answered', session, finish });
-    }
+    if (this.#finish !== undefined && this.#storing === undefined) this.#tellAnswered(this.#finish);
+  }
+
+  #tellAnswered(finish: Finish): void {
+    this.#finish = undefined;
+    this.#post.emit({ kind: 'answered', session: this.session, finish });
   }
 
   #acknowledge(): void {

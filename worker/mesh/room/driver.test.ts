@@ -250,6 +250,44 @@ test('a disk that is slow, and a model whose header is not read, are said to the
   expect(room.all('status').at(-1)?.status).toEqual({ kind: 'waiting', reason: 'reading' });
 });
 
+test('a disk that is slow is not taken for stages that are silent, and the person hears of it', () => {
+  const room = new Driving();
+  room.feed({ kind: 'answer', session: 's', model: 'm', tokens: [1], maxTokens: 90, stopTokens: [], sampler: {} });
+  room.stores = false;
+  // the stages run no further ahead
+  for (let first = 1; first <= 17; first++) room.say('b', first, [7]);
+  room.wait(30_000);
+  expect(room.starts).toHaveLength(1);
+  expect(room.all('status').map(({ status }) => status)).toEqual([{ kind: 'waiting', reason: 'storing' }]);
+  room.feed({ kind: 'stored', session: 's', ticket: room.all('store').at(-1)?.ticket ?? 0 });
+  room.wait(4000);
+  expect(room.starts).toHaveLength(1);
+  // now it is theirs
+  room.stores = true;
+  room.feed({ kind: 'stored', session: 's', ticket: room.all('store').at(-1)?.ticket ?? 0 });
+  room.wait(6000);
+  expect(room.starts).toHaveLength(2);
+});
+
+test('who stops an answer waits for no disk', () => {
+  const room = new Driving();
+  room.ask('m');
+  room.stores = false;
+  room.say('b', 3, [7]);
+  room.feed({ kind: 'stop', session: 's' });
+  expect(room.all('answered')).toEqual([{ kind: 'answered', session: 's', finish: 'stopped' }]);
+  room.ask('m', [1, 2, 3, 7, 8]);
+  for (let i = 0; i < 3; i++) {
+    room.feed({ kind: 'stored', session: 's', ticket: room.all('store').at(-1)?.ticket ?? 0 });
+  }
+  room.say('b', 5, [1, 1, 1, 1, 1, 1, 1, 1, 1]);
+  expect(room.all('answered')).toHaveLength(1);
+  room.feed({ kind: 'stop', session: 's' });
+  expect(room.all('answered').slice(1)).toEqual([{ kind: 'answered', session: 's', finish: 'length' }]);
+  room.feed({ kind: 'stored', session: 's', ticket: room.all('store').at(-1)?.ticket ?? 0 });
+  expect(room.all('answered')).toHaveLength(2);
+});
+
 test('attempts of a session that is not on the disk are above those of earlier loads', () => {
   const first = new Driving();
   first.ask('m');

@@ -213,7 +213,7 @@ export type Effect<P> =
       readonly extra?: P;
     }
   | { readonly kind: 'prefill'; readonly session: SessionId; readonly done: number; readonly total: number }
-  /** All of it is on the disk. `failed`: its stages gave it up again and again. */
+  /** All of it is on the disk, but for what was `stopped`. `failed`: its stages gave it up again and again. */
   | {
       readonly kind: 'answered';
       readonly session: SessionId;

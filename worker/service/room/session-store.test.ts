@@ -84,6 +84,49 @@ test('a write that never ends holds the answer up for ten seconds', async () => 
   expect(told.failures).toMatchObject([{ remedy: 'free-storage' }]);
 });
 
+test('after a write that did not end in time nobody waits for the disk until it comes back, then it has all', async () => {
+  vi.useFakeTimers();
+  const { disk, told, state, open } = openStore();
+  const store = open();
+  const works = state.set;
+  let comeBack = () => {};
+  const back = new Promise<void>((resolve) => {
+    comeBack = resolve;
+  });
+  state.set = async (key, value) => back.then(() => works(key, value));
+  const write = (session: string, ticket: number, from: number) =>
+    store.store({ kind: 'store', ticket, head: { ...headOf(1), session }, from, tokens: [ticket] });
+  write('s', 1, 0);
+  write('other', 2, 0);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(told.stored).toEqual([1, 2]);
+  for (let ticket = 3; ticket <= 40; ticket++) {
+    write('s', ticket, ticket - 2);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(told.stored.at(-1)).toBe(ticket);
+  }
+  expect(told.failures).toHaveLength(1);
+  state.set = works;
+  comeBack();
+  await vi.advanceTimersByTimeAsync(10_000);
+  await store.settled();
+  const tokens = [1, ...Array.from({ length: 38 }, (_, i) => i + 3)];
+  expect(disk.get('d:s')).toMatchObject({ tokens });
+  expect(disk.get('d:other')).toMatchObject({ tokens: [2] });
+  // from now on what is asked for waits for the disk
+  let done = () => {};
+  state.set = () =>
+    new Promise((resolve) => {
+      done = () => resolve(undefined);
+    });
+  write('s', 41, 39);
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(told.stored.at(-1)).toBe(40);
+  done();
+  await vi.advanceTimersByTimeAsync(1);
+  expect(told.stored.at(-1)).toBe(41);
+});
+
 test('a session that was erased meanwhile is not marked', async () => {
   const { disk, state, open } = openStore();
   const store = open();

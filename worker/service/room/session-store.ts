@@ -40,6 +40,8 @@ export class SessionStore {
   readonly #kept = new Map<SessionId, Kept>();
   readonly #dirty = new Set<SessionId>();
   #writing: Promise<void> | undefined;
+  /** A write that did not end in time has not come back: until then nothing is written, and nobody waits for it. */
+  #hangs = false;
   /** Since the last write that failed none did not. */
   #hasFailed = false;
 
@@ -83,6 +85,12 @@ export class SessionStore {
     this.#writing ??= this.#write();
   }
 
+  /** All that waits for the disk goes on without it. */
+  #handOut(): void {
+    for (const [session, { tickets }] of this.#kept)
+      for (const ticket of tickets.splice(0)) this.#stored(session, ticket);
+  }
+
   async erase(session: SessionId): Promise<void> {
     this.#kept.delete(session);
     this.#dirty.delete(session);
@@ -103,25 +111,38 @@ export class SessionStore {
   async #write(): Promise<void> {
     await Promise.resolve(); // what is asked for in the same moment goes together
     for (;;) {
+      if (this.#hangs) this.#handOut();
       const [session] = this.#dirty;
-      if (session === undefined) break;
+      if (session === undefined || this.#hangs) break;
       this.#dirty.delete(session);
       const kept = this.#kept.get(session);
       if (kept === undefined) continue;
       const tickets = kept.tickets.splice(0);
       const record: StoredSession = { head: kept.head, tokens: [...kept.tokens] };
+      const write = this.#records.set(this.#prefix + session, record);
       try {
-        await inTime(this.#records.set(this.#prefix + session, record));
+        await inTime(write);
         kept.isMarked = false;
         this.#hasFailed = false;
       } catch (error) {
-        await this.#mark(session, kept);
+        const mark = this.#mark(session, kept);
+        if (error instanceof LateError) void this.#awaitBack(session, [write, mark]);
+        else await mark;
         if (!this.#hasFailed) this.#failed(inWords(error));
         this.#hasFailed = true;
       }
       for (const ticket of tickets) this.#stored(session, ticket);
     }
     this.#writing = undefined;
+  }
+
+  /** The disk hangs until all of these ended: then what was not written meanwhile is. */
+  async #awaitBack(session: SessionId, writes: readonly Promise<void>[]): Promise<void> {
+    this.#hangs = true;
+    await Promise.allSettled(writes);
+    this.#hangs = false;
+    if (this.#kept.has(session)) this.#dirty.add(session);
+    this.#writing ??= this.#write();
   }
 
   /**
@@ -143,12 +164,14 @@ export class SessionStore {
   }
 }
 
+class LateError extends StorageError {}
+
 function inTime(work: Promise<void>): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       const seconds = WRITE_MS / 1000;
-      reject(new StorageError(`This device's storage has not taken the conversation within ${seconds} seconds.`));
+      reject(new LateError(`This device's storage has not taken the conversation within ${seconds} seconds.`));
     }, WRITE_MS);
   });
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
