@@ -246,7 +246,9 @@ export class RoomStages {
     }
   }
 
+  /** The room counts the slot as free from then on. */
   #lose(slot: number, session: string): void {
+    this.free(slot);
     this.#options.feed({ kind: 'slot-lost', slot, session });
   }
 }
