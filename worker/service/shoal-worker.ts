@@ -110,9 +110,10 @@ export class ShoalWorker implements WorkerApi, RoomApi {
       appVersion: host.appVersion,
       locks: granted as SlotLocks | undefined,
       onRoom: (view, removed) => onEvent({ kind: 'room', room: view, ...(removed ? { removed } : {}) }),
-      onLoading: async () => {
+      onLoading: async (signal) => {
         await Promise.allSettled([...this.#ownAnswers]);
-        await this.unload();
+        // meanwhile the room may have been left, or have no use for the layers
+        if (!signal.aborted) await this.unload();
       },
     });
     this.#started = { host, device, store, notes, claims, room, onEvent, files };

@@ -44,7 +44,7 @@ export interface EnteredRoomOptions {
   /** What drivers keep of their sessions. */
   readonly sessions: RecordStore;
   /** A model of the room is to be loaded here: what this window has loaded for itself gives way, once it has answered. */
-  readonly onLoading: () => Promise<void>;
+  readonly onLoading: (signal: AbortSignal) => Promise<void>;
   readonly onView: (view: RoomView) => void;
   /** Another member took this device out. */
   readonly onRemoved: (room: EnteredRoom) => void;

@@ -65,3 +65,39 @@ it('a slot that was lost makes room for another conversation', async () => {
   expect(freed).toEqual([4]);
   await stages.close();
 });
+
+it('leaving waits for no answer of the window itself, whose model stays', async () => {
+  let ends = () => {};
+  const answer = new Promise<void>((resolve) => {
+    ends = resolve;
+  });
+  let hasGivenWay = false;
+  const { stages, said } = makeStages({
+    onLoading: async (signal) => {
+      await answer;
+      if (!signal.aborted) hasGivenWay = true;
+    },
+  });
+  stages.load(STAGE);
+  await settle();
+  await stages.close();
+  ends();
+  await settle();
+  expect(hasGivenWay).toBe(false);
+  expect(said).toEqual([]);
+});
+
+it('layers that are wanted are loaded once the window has answered', async () => {
+  let ends = () => {};
+  const answer = new Promise<void>((resolve) => {
+    ends = resolve;
+  });
+  const { stages, said } = makeStages({ onLoading: () => answer });
+  stages.load(STAGE);
+  await settle();
+  expect(said).toEqual([]);
+  ends();
+  await settle();
+  expect(said).toEqual([{ kind: 'stage-ready', stage: STAGE }]);
+  await stages.close();
+});

@@ -25,8 +25,8 @@ export interface RoomStagesOptions {
   readonly feed: (input: Input<Rows>) => void;
   /** Why a stage could not be loaded, or was lost, for people. */
   readonly onTrouble: (error: unknown) => void;
-  /** Before a stage is loaded: what else has the GPU's memory here gives it back. */
-  readonly onLoading?: () => Promise<void>;
+  /** Before a stage is loaded: what else has the GPU's memory here gives it back, unless the load is given up first. */
+  readonly onLoading?: (signal: AbortSignal) => Promise<void>;
   /** Where stages are other than those of the GPU. */
   readonly loadWork?: typeof loadStageWork;
 }
@@ -146,7 +146,8 @@ export class RoomStages {
         models,
         signal,
         openGpu: async () => {
-          await this.#options.onLoading?.();
+          await Promise.race([this.#options.onLoading?.(signal), abortOf(signal)]);
+          signal.throwIfAborted();
           return this.#openGpu();
         },
         claim: async (bytes) => {
@@ -268,6 +269,13 @@ interface Place {
   readonly own: OwnStage;
   readonly local: number;
   session: string;
+}
+
+function abortOf(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
 
 function nameOf({ model, first, last }: StageKey): string {
