@@ -303,6 +303,36 @@ test('on another network the connection looks for another way, and the link stay
   expect((await two.state()).heard).toEqual(['note']);
 });
 
+test('an offer of another way that is lost is made again', async ({ open }) => {
+  const [one, two] = [await open(), await open()];
+  await two.join(await one.make());
+  await one.isLinked();
+  await two.isLinked();
+  const fragments = (device: Device) =>
+    device.page.evaluate(() =>
+      (globalThis as unknown as { made: RTCPeerConnection[] }).made.flatMap(({ localDescription, connectionState }) =>
+        connectionState === 'connected' ? (localDescription?.sdp.match(/ice-ufrag:(\S+)/)?.[1] ?? []) : [],
+      ),
+    );
+  const before = await Promise.all([one, two].map(fragments));
+  // the server gets nothing of what the pages say for a while
+  for (const { page } of [one, two])
+    await page.evaluate(() => {
+      const send = WebSocket.prototype.send;
+      WebSocket.prototype.send = () => {};
+      setTimeout(() => {
+        WebSocket.prototype.send = send;
+      }, 3000);
+      dispatchEvent(new Event('online'));
+    });
+  // that of who answers is a new one once an offer has come
+  await expect.poll(() => fragments(one)).not.toEqual(before[0]);
+  await expect.poll(() => fragments(two)).not.toEqual(before[1]);
+  await one.call((links) => links.worker.note('by another way'));
+  await expect.poll(async () => (await two.state()).notes).toEqual(['by another way']);
+  expect((await two.state()).heard).toEqual(['note']);
+});
+
 test('a join that fails names its stage and what to do', async ({ open }) => {
   const [one, two, three] = [await open(), await open(), await open()];
   const invite = await one.make();

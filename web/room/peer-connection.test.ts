@@ -13,8 +13,8 @@ class TestConnection {
   configurations: RTCConfiguration[] = [];
   createDataChannel = () => ({});
   setConfiguration = (configuration: RTCConfiguration) => this.configurations.push(configuration);
-  setLocalDescription = async () => {
-    this.signalingState = 'have-local-offer';
+  setLocalDescription = async (description?: { readonly type: string }) => {
+    this.signalingState = description?.type === 'rollback' ? 'stable' : 'have-local-offer';
   };
   setRemoteDescription = async (description: RTCSessionDescriptionInit) => {
     this.remoteDescription = description;
@@ -35,7 +35,9 @@ const ANSWER = 'm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=fingerprin
 async function call({ answered = true } = {}) {
   const ended: (string | undefined)[] = [];
   let asked = 0;
-  const provider = { socket: { send: () => {} }, _removeConnection: () => {} } as unknown as Peer;
+  const sent: { readonly type: string; readonly payload: { readonly offer?: number } }[] = [];
+  const send = (message: (typeof sent)[number]) => sent.push(message);
+  const provider = { socket: { send }, _removeConnection: () => {} } as unknown as Peer;
   const connection = new PeerConnection(
     'other',
     provider,
@@ -52,12 +54,14 @@ async function call({ answered = true } = {}) {
   );
   const native = connection.peerConnection as unknown as TestConnection;
   await vi.advanceTimersByTimeAsync(0);
-  const answer = async (sdp = ANSWER) => {
-    await connection.handleMessage({ payload: { sdp: { type: 'answer', sdp } } });
+  const answer = async (sdp = ANSWER, offer?: number) => {
+    await connection.handleMessage({
+      payload: { sdp: { type: 'answer', sdp }, ...(offer !== undefined && { offer }) },
+    });
     await vi.advanceTimersByTimeAsync(0);
   };
   if (answered) await answer();
-  return { connection, native, ended, answer };
+  return { connection, native, ended, answer, sent };
 }
 
 describe('a connection', () => {
@@ -104,6 +108,43 @@ describe('a connection', () => {
     native.become('failed');
     await vi.advanceTimersByTimeAsync(60_000);
     expect(ended).toEqual([undefined]);
+  });
+
+  test('makes another offer where one is lost, and takes no answer to the lost one', async () => {
+    const { connection, native, answer, sent } = await call();
+    native.become('connected');
+    connection.proved();
+    const offers = () => sent.flatMap(({ payload }) => payload.offer ?? []);
+    connection.restart();
+    connection.restart();
+    await vi.advanceTimersByTimeAsync(1000);
+    // one is on its way
+    expect(offers()).toEqual([1]);
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(offers()).toEqual([1, 2]);
+    await answer(`${ANSWER}a=ice-ufrag:late\r\n`, 1);
+    expect(native.signalingState).toBe('have-local-offer');
+    await answer(`${ANSWER}a=ice-ufrag:new\r\n`, 2);
+    expect(native.remoteDescription?.sdp).toContain('new');
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(offers()).toEqual([1, 2]);
+    connection.restart();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(offers()).toEqual([1, 2, 3]);
+  });
+
+  test('takes new credentials to the offer that follows a lost one', async () => {
+    const { connection, native, answer } = await call();
+    native.become('connected');
+    connection.proved();
+    connection.restart();
+    await vi.advanceTimersByTimeAsync(1000);
+    connection.renew();
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(native.restartIce).toHaveBeenCalledTimes(2);
+    await answer(ANSWER, 2);
+    expect(native.restartIce).toHaveBeenCalledTimes(2);
+    connection.end();
   });
 
   test('takes no later description that is not of another way', async () => {

@@ -10,6 +10,9 @@ const PROVE_TIMEOUT_MS = 8000;
 /** ICE says `disconnected` for a lost packet, too. */
 const RESTART_AFTER_MS = 1500;
 const GIVE_UP_AFTER_MS = 20_000;
+/** An offer that is not answered by then was lost, as while this page or the other had no connection to the server. */
+const ANSWER_TIMEOUT_MS = 5000;
+const LONGEST_ANSWER_TIMEOUT_MS = 20_000;
 
 /** What a connection asks of the room that it is of. */
 export interface ConnectionSurroundings {
@@ -31,6 +34,8 @@ interface Carried {
     readonly sdp?: RTCSessionDescriptionInit;
     readonly candidate?: RTCIceCandidateInit;
     readonly restart?: boolean;
+    /** The number of a later offer, also in its answer. */
+    readonly offer?: number;
   };
 }
 
@@ -60,6 +65,11 @@ export class PeerConnection {
   /** The configuration changed while a description was on its way. */
   #isOutdated = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Runs while a later offer may be answered. */
+  #answerTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Later offers, and how many of them since the last answer. */
+  #offers = 0;
+  #unanswered = 0;
   /** The other side's first description, which the proof was of. */
   #first: string | undefined;
   /** Descriptions one after the other, in the order of their arrival. */
@@ -88,8 +98,8 @@ export class PeerConnection {
 
   /** Called by PeerJS for what came from the other page. */
   async handleMessage({ payload }: Carried): Promise<void> {
-    const { sdp, candidate, restart } = payload ?? {};
-    if (sdp) this.#enqueue(() => this.#takeDescription(sdp));
+    const { sdp, candidate, restart, offer } = payload ?? {};
+    if (sdp) this.#enqueue(() => this.#takeDescription(sdp, offer));
     else if (candidate) this.#enqueue(() => this.#takeCandidate(candidate));
     else if (restart && this.side === 'called') this.restart();
   }
@@ -113,11 +123,20 @@ export class PeerConnection {
       return;
     }
     this.#enqueue(async () => {
-      // an offer that is not answered yet is already on its way
-      if (connection.signalingState !== 'stable') return;
+      if (connection.signalingState !== 'stable') {
+        // an offer that is not answered yet is already on its way
+        if (this.#answerTimer !== undefined) return;
+        await connection.setLocalDescription({ type: 'rollback' });
+      }
+      this.#isOutdated = false;
       connection.restartIce();
       await connection.setLocalDescription();
-      this.#send('ANSWER', { sdp: connection.localDescription });
+      this.#send('ANSWER', { sdp: connection.localDescription, offer: ++this.#offers });
+      const waitMs = Math.min(LONGEST_ANSWER_TIMEOUT_MS, ANSWER_TIMEOUT_MS * 2 ** this.#unanswered++);
+      this.#answerTimer = setTimeout(() => {
+        this.#answerTimer = undefined;
+        this.restart();
+      }, waitMs);
     });
   }
 
@@ -142,6 +161,7 @@ export class PeerConnection {
     if (!connection) return;
     this.peerConnection = undefined;
     clearTimeout(this.#timer);
+    clearTimeout(this.#answerTimer);
     connection.onconnectionstatechange = connection.onicecandidate = null;
     connection.close();
     (this.#provider as unknown as { _removeConnection(connection: unknown): void })._removeConnection(this);
@@ -175,19 +195,24 @@ export class PeerConnection {
     });
   }
 
-  async #takeDescription(description: RTCSessionDescriptionInit): Promise<void> {
+  async #takeDescription(description: RTCSessionDescriptionInit, offer?: number): Promise<void> {
     const connection = this.peerConnection;
     if (!connection || description.type !== (this.side === 'called' ? 'answer' : 'offer')) return;
+    // late, of one that was taken back
+    if (this.side === 'called' && offer !== undefined && offer !== this.#offers) return;
     const sdp = description.sdp ?? '';
     this.#first ??= sdp;
     if (!isRestartOf(sdp, this.#first)) return;
     await connection.setRemoteDescription(description);
     this.#answered = true;
+    clearTimeout(this.#answerTimer);
+    this.#answerTimer = undefined;
+    this.#unanswered = 0;
     for (const candidate of this.#early.splice(0)) await this.#takeCandidate(candidate);
     if (this.side === 'answered') {
       await connection.setLocalDescription();
       await this.#taken;
-      this.#send('ANSWER', { sdp: connection.localDescription });
+      this.#send('ANSWER', { sdp: connection.localDescription, ...(offer !== undefined && { offer }) });
     }
     if (!this.#described) {
       this.#described = true;
