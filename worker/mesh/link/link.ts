@@ -182,14 +182,14 @@ export class Link<Message> {
     return this.#outbox.drained();
   }
 
-  /** Beats where nothing else went out. */
+  /** Beats where nothing else went out, and now and then in any case. */
   tick(nowMs: number, tickMs: number): void {
     if (this.#closed) return;
     // one bufferedamountlow that never comes would hold all for good
     this.#outbox.pump();
-    const idleMs = nowMs - this.#lastSentMs;
-    if (this.#outbox.queuedBytes === 0 && this.#beats.due(nowMs, idleMs, tickMs))
-      this.sendFrame(this.#beats.next(nowMs));
+    // where anything waits to go a beat comes no sooner than that
+    const idleMs = this.#outbox.queuedBytes > 0 ? 0 : nowMs - this.#lastSentMs;
+    if (this.#beats.due(nowMs, idleMs, tickMs)) this.sendFrame(this.#beats.next(nowMs));
   }
 
   close(reason: CloseReason = 'ours'): void {

@@ -283,6 +283,32 @@ describe('links', () => {
     expect(one.data.sent.length).toBe(quiet);
   });
 
+  test('a beat goes once a second while megabytes wait, too, and few where nothing goes', async () => {
+    const clock = { ms: 0 };
+    const [ann, bob] = [makeDevice('ann', clock), makeDevice('bob', clock)];
+    const { one, two } = await connected(ann, bob);
+    const link = ann.links.to('bob');
+    const rows: Frame = { ...FRAME, kind: 'rows', payload: new Uint8Array(8 * 1024 * 1024) };
+    expect(link?.sendFrame(rows)).toBe(true);
+    const pass = (seconds: number, slices: number) => {
+      for (let ms = 0; ms < seconds * 1000; ms += TICK_MS) {
+        clock.ms += TICK_MS;
+        ann.links.tick();
+        bob.links.tick();
+        one.data.deliver(slices);
+        two.data.deliver();
+      }
+    };
+    pass(10, 8);
+    expect(link?.queuedBytes).toBeGreaterThan(1024 * 1024);
+    // none but beats has come whole
+    expect(bob.opened[0]?.statistics.receivedFrames).toBe(10);
+    expect(link?.statistics.rttMs).toBeGreaterThanOrEqual(0);
+    const waiting = link?.queuedBytes ?? 0;
+    pass(4, 0);
+    expect((link?.queuedBytes ?? 0) - waiting).toBeLessThan(1024);
+  });
+
   test('any slice counts as being heard', async () => {
     const clock = { ms: 0 };
     const heard: number[] = [];
