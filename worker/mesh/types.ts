@@ -27,6 +27,11 @@ export interface Placement {
   readonly stages: readonly StageAssignment[];
   /** Devices that hold copies of stages' weights; none yet. */
   readonly spares: readonly StageAssignment[];
+  /**
+   * The round of the model's placement that a person laid last, as far as the proposer knew; 0: nobody did. Absent, of a
+   * version that does not say it: its own.
+   */
+  readonly laid?: number;
 }
 
 export interface DeviceProfile {

@@ -99,7 +99,7 @@ describe('a proof succeeds', () => {
     expect(outcomes[0]).toEqual({
       kind: 'accepted',
       peer: { device: b.device, publicKey: b.publicKey, role: 'member', name: 'Device 1' },
-      version: 2,
+      version: 3,
       learned: [],
     });
     expect(outcomes[1]).toMatchObject({ kind: 'accepted', peer: { device: a.device, name: 'Device 0' } });

@@ -24,8 +24,11 @@ import { isMacUnder, macUnder, type RoomNames } from './secrets.ts';
 import type { Verifier } from './signed.ts';
 
 export const PROOF_TIMEOUT_MS = 5000;
-/** Versions of the wire that this code speaks. In 1 room keys have no signatures, and a refusal shows no evidence. */
-export const WIRE_VERSIONS = [1, 2] as const;
+/**
+ * Versions of the wire that this code speaks. In 1 room keys have no signatures, and a refusal shows no evidence; before 3
+ * placements do not say when they were laid.
+ */
+export const WIRE_VERSIONS = [1, 3] as const;
 const SINCE_EVIDENCE = 2;
 
 /** How this device stands to the room. What may change while the proof runs is asked each time. */

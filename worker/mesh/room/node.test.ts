@@ -273,6 +273,48 @@ test('a model that a person lays over the devices is higher than every other, al
   expect(epochOf('old')).toBeGreaterThan(epochOf('new'));
 });
 
+test('a repair of an older model does not take the room back from the model that a person laid last', () => {
+  const room = node('a');
+  let nowMs = 0;
+  const feed = (input: Input<number[]>): void => {
+    for (const effect of room.handle(input, nowMs)) {
+      if (effect.kind === 'store') feed({ kind: 'stored', session: effect.head.session, ticket: effect.ticket });
+      if (effect.kind === 'load') feed({ kind: 'stage-ready', stage: effect.stage });
+    }
+  };
+  const place = (model: string, device: string) =>
+    feed({ kind: 'place', model, stages: [{ device, first: 0, last: 4 }] });
+  const epochOf = (model: string) => room.book.highest(model)?.placement.id.epoch ?? 0;
+  feed({ kind: 'tick' });
+  feed({ kind: 'link-open', peer: 'b' });
+  place('old', 'b');
+  feed({ kind: 'answer', session: 's', model: 'old', tokens: [1, 2], maxTokens: 9, stopTokens: [], sampler: {} });
+  place('new', 'a');
+  feed({ kind: 'link-closed', peer: 'b' });
+  for (; nowMs < 10_000; nowMs += 250) feed({ kind: 'tick' });
+  expect(room.book.highest('old')?.placement.stages).toEqual([{ device: 'a', first: 0, last: 4 }]);
+  expect(epochOf('old')).toBeGreaterThanOrEqual(epochOf('new'));
+  expect(room.book.newestFirst()).toEqual(['new', 'old']);
+  place('old', 'a');
+  expect(room.book.newestFirst()).toEqual(['old', 'new']);
+});
+
+test('two people who lay two models at once see the same one on top', () => {
+  const nodes = { a: node('a'), b: node('b') };
+  const said: [to: 'a' | 'b', message: ControlMessage][] = [];
+  const feed = (to: 'a' | 'b', input: Input<number[]>) => {
+    for (const effect of nodes[to].handle(input, 0))
+      if (effect.kind === 'send') said.push([effect.peer as 'a' | 'b', effect.message]);
+  };
+  feed('a', { kind: 'link-open', peer: 'b' });
+  feed('b', { kind: 'link-open', peer: 'a' });
+  feed('a', { kind: 'place', model: 'n', stages: [{ device: 'a', first: 0, last: 4 }] });
+  feed('b', { kind: 'place', model: 'm', stages: [{ device: 'b', first: 0, last: 4 }] });
+  for (const [to, message] of said) feed(to, { kind: 'control', peer: to === 'a' ? 'b' : 'a', message });
+  expect(nodes.a.book.newestFirst()).toEqual(['m', 'n']);
+  expect(nodes.b.book.newestFirst()).toEqual(['m', 'n']);
+});
+
 test('a proposal is of interest that is the highest of its model or in use; a model, while somebody could run it', () => {
   const { room } = linked(500);
   const placed = (epoch: number, device = 'b') => ({

@@ -1,4 +1,12 @@
-import type { DeviceId, DeviceProfile, DeviceState, ModelKey, Placement, StageAssignment } from '../types.ts';
+import type {
+  DeviceId,
+  DeviceProfile,
+  DeviceState,
+  ModelKey,
+  Placement,
+  PlacementId,
+  StageAssignment,
+} from '../types.ts';
 import { AwakeClock } from './clock.ts';
 import type { Candidate, Dealt } from './deal.ts';
 import { Driver } from './driver.ts';
@@ -7,7 +15,7 @@ import { Holdings } from './holdings.ts';
 import type { Effect, Input, RoomOptions } from './io.ts';
 import { Links } from './links.ts';
 import { type ControlMessage, DRIVER_SLOT, type Frame } from './messages.ts';
-import { comparePlacements, nextEpoch, PlacementBook } from './placement-order.ts';
+import { comparePlacements, nextEpoch, PlacementBook, roundOf } from './placement-order.ts';
 import { Placing } from './placing.ts';
 import type { Post } from './post.ts';
 import { Records } from './records.ts';
@@ -204,7 +212,7 @@ export class RoomNode<P> {
         this.driver.forget(input.session);
         return;
       case 'place':
-        this.#propose(input.model, input.stages, this.book.models());
+        this.#lay(input.model, input.stages);
         return;
       case 'restore':
         this.driver.restore(input.sessions);
@@ -429,13 +437,22 @@ export class RoomNode<P> {
     }
   }
 
-  /** @param above models whose placements it is to be higher than: what a person lays last, answers */
-  #propose(model: ModelKey, stages: readonly StageAssignment[], above: Iterable<ModelKey> = []): void {
-    const epochs = [model, ...above].map((each) => this.book.epochOf(each));
+  /** A person wants the model on these devices: its round is above that of every other, for what is laid last answers. */
+  #lay(model: ModelKey, stages: readonly StageAssignment[]): void {
+    const epochs = [model, ...this.book.models()].map((each) => this.book.epochOf(each));
     const epoch = nextEpoch(Math.max(...epochs), this.gossip.incarnation);
-    const id = { model, epoch, proposer: this.#options.device };
+    this.#takeUp({ model, epoch, proposer: this.#options.device }, stages, roundOf(epoch));
+  }
+
+  /** A driver needs the model there: when it was laid does not change by that. */
+  #propose(model: ModelKey, stages: readonly StageAssignment[]): void {
+    const epoch = nextEpoch(this.book.epochOf(model), this.gossip.incarnation);
+    this.#takeUp({ model, epoch, proposer: this.#options.device }, stages, this.book.laidIn(model));
+  }
+
+  #takeUp(id: PlacementId, stages: readonly StageAssignment[], laid: number): void {
     this.#hasProposed = true;
-    this.#learnPlacement(undefined, { id, stages, spares: [] });
+    this.#learnPlacement(undefined, { id, stages, spares: [], laid });
   }
 
   /** Writes this device's record anew where it has changed. */

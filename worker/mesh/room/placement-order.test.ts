@@ -42,6 +42,45 @@ test('two devices that hear of the same placements in any order hold the same on
   );
 });
 
+test('of the same placements, heard in any order, all say which model was laid last', () => {
+  const placement = fc
+    .record({
+      model: fc.constantFrom('m', 'n', 'o'),
+      round: fc.integer({ min: 1, max: 5 }),
+      laid: fc.option(fc.integer({ min: 0, max: 6 })),
+    })
+    .map(({ model, round, laid }): Placement => {
+      const id = { model, epoch: round * 256 + (laid ?? 7), proposer: 'a' };
+      return { id, stages, spares: [], ...(laid === null ? {} : { laid }) };
+    });
+  fc.assert(
+    fc.property(fc.array(placement, { minLength: 1, maxLength: 8 }), (placements) => {
+      const [book, other] = [new PlacementBook(), new PlacementBook()];
+      for (const one of placements) book.add(one, 0);
+      for (const one of [...placements].reverse()) other.add(one, 0);
+      expect(book.newestFirst()).toEqual(other.newestFirst());
+      // a round that is not here yet laid nothing, and where none is said it is the proposal's own
+      const latest = placements.map(({ id, laid }) => Math.min(laid ?? roundOf(id.epoch), roundOf(id.epoch)));
+      const [newest = ''] = book.newestFirst();
+      expect(book.laidIn(newest)).toBe(Math.max(...latest));
+    }),
+  );
+});
+
+test('a placement that came through a device of an older version is known better once it comes from another', () => {
+  const book = new PlacementBook();
+  const { id } = placementOf('m', 5 * 256);
+  expect(book.add({ id, stages, spares: [] }, 0)).toBe(true);
+  expect(book.laidIn('m')).toBe(5);
+  expect(book.add({ id, stages: [{ device: 'b', first: 0, last: 9 }], spares: [], laid: 2 }, 0)).toBe(true);
+  expect(book.laidIn('m')).toBe(2);
+  expect(book.get(id)?.placement.stages).toEqual(stages);
+  // from then on it is data that does not change
+  expect(book.add({ id, stages, spares: [], laid: 1 }, 0)).toBe(false);
+  expect(book.add({ id, stages, spares: [] }, 0)).toBe(false);
+  expect(book.laidIn('m')).toBe(2);
+});
+
 test('a reloaded device that knows nothing does not name another placement as it did before', () => {
   expect(nextEpoch(0, 1)).not.toBe(nextEpoch(0, 2));
   expect(roundOf(nextEpoch(0, 1))).toBe(roundOf(nextEpoch(0, 2)));

@@ -22,6 +22,12 @@ export function roundOf(epoch: number): number {
   return Math.floor(epoch / INCARNATIONS);
 }
 
+/** The round in which a person laid the model over the devices that this proposal is of, or repairs. */
+export function roundLaid({ id, laid }: Placement): number {
+  const own = roundOf(id.epoch);
+  return laid === undefined ? own : Math.min(laid, own);
+}
+
 /** What frames carry of an epoch: its lower 32 bits. With session and attempt they are enough to tell what is current. */
 export function fenceOf({ epoch }: PlacementId): number {
   return epoch % 2 ** 32;
@@ -54,7 +60,7 @@ export function placementFault(placement: Placement): string | undefined {
 
 /** A placement with what this device remembers of it. */
 export interface KnownPlacement {
-  readonly placement: Placement;
+  placement: Placement;
   /** When it was heard of, awake ms. */
   readonly learnedMs: number;
   /** Since when all its stages were there but not all links; undefined: not so now. */
@@ -69,8 +75,8 @@ export class PlacementBook {
   readonly #models = new Map<ModelKey, KnownPlacement[]>();
   /** When somebody ran or held the model last, or it was placed; awake ms. */
   readonly #usedMs = new Map<ModelKey, number>();
-  /** The highest epoch of models that were forgotten. Not taken in anew: nobody uses it, some may name it still. */
-  readonly #past = new Map<ModelKey, { readonly epoch: number; isShut: boolean }>();
+  /** Of models that were forgotten the highest epoch. Not taken in anew: nobody uses it, some may name it still. */
+  readonly #past = new Map<ModelKey, { readonly epoch: number; readonly laid: number; isShut: boolean }>();
   version = 0;
 
   constructor(use: Pick<Use, 'ofPlacement' | 'ofModel'> = UNUSED) {
@@ -79,6 +85,11 @@ export class PlacementBook {
 
   models(): Iterable<ModelKey> {
     return this.#models.keys();
+  }
+
+  /** What a person laid over the devices last comes first: all devices that know of the same placements agree on it. */
+  newestFirst(): readonly ModelKey[] {
+    return [...this.#models.keys()].sort((a, b) => this.laidIn(b) - this.laidIn(a) || (a < b ? -1 : 1));
   }
 
   of(model: ModelKey): readonly KnownPlacement[] {
@@ -110,11 +121,19 @@ export class PlacementBook {
     let at = 0;
     for (; at < known.length; at++) {
       const order = comparePlacements(placement.id, (known[at] as KnownPlacement).placement.id);
-      if (order === 0) return false;
+      if (order === 0) return this.#hearMore(known[at] as KnownPlacement, placement);
       if (order > 0) break;
     }
     known.splice(at, 0, { placement, learnedMs: nowMs, unlinkedSinceMs: undefined });
     if (known.length > PLACEMENTS_OF_A_MODEL && this.#dropLeast(known) === placement) return false;
+    this.version++;
+    return true;
+  }
+
+  /** True where a placement that came through a device of an older version comes with the round in which it was laid. */
+  #hearMore(known: KnownPlacement, { laid }: Placement): boolean {
+    if (known.placement.laid !== undefined || laid === undefined) return false;
+    known.placement = { ...known.placement, laid };
     this.version++;
     return true;
   }
@@ -177,6 +196,12 @@ export class PlacementBook {
     return Math.max(this.highest(model)?.placement.id.epoch ?? 0, this.#past.get(model)?.epoch ?? 0);
   }
 
+  /** The round in which a person laid the model over the devices last, as far as is known; 0: nobody did. */
+  laidIn(model: ModelKey): number {
+    const past = this.#past.get(model)?.laid ?? 0;
+    return this.of(model).reduce((latest, { placement }) => Math.max(latest, roundLaid(placement)), past);
+  }
+
   /** Of a model that was given up since: others that have not yet shall not bring it back. */
   hasForgotten({ model, epoch }: PlacementId): boolean {
     const past = this.#past.get(model);
@@ -185,10 +210,7 @@ export class PlacementBook {
 
   /** Forgets models that nobody ran or held for long, but for the one that was placed last. */
   forgetUnused(inUse: ReadonlySet<ModelKey>, nowMs: number): void {
-    let newest: ModelKey | undefined;
-    for (const model of this.#models.keys()) {
-      if (newest === undefined || this.epochOf(model) > this.epochOf(newest)) newest = model;
-    }
+    const [newest] = this.newestFirst();
     for (const model of this.#models.keys()) {
       if (inUse.has(model) || model === newest) this.#usedMs.set(model, nowMs);
       else if (nowMs - (this.#usedMs.get(model) ?? nowMs) > FORGET_MS) this.#forget(model);
@@ -201,11 +223,11 @@ export class PlacementBook {
   }
 
   #forget(model: ModelKey): void {
-    const epoch = this.epochOf(model);
+    const past = { epoch: this.epochOf(model), laid: this.laidIn(model), isShut: true };
     this.#models.delete(model);
     this.#usedMs.delete(model);
     this.#past.delete(model);
-    this.#past.set(model, { epoch, isShut: true });
+    this.#past.set(model, past);
     const [oldest] = this.#past.keys();
     if (this.#past.size > MOST_FORGOTTEN && oldest !== undefined) this.#past.delete(oldest);
   }

@@ -47,6 +47,7 @@ export const PlacementSchema: v.GenericSchema<unknown, Placement> = v.strictObje
     v.check((stages) => stages.every(({ first, last }, i) => last > first && first === (stages[i - 1]?.last ?? 0))),
   ),
   spares: list(assignment, MAX_STAGES),
+  laid: v.exactOptional(whole(2 ** 40)),
 });
 
 const deviceState: v.GenericSchema<unknown, DeviceState> = v.strictObject({
@@ -150,6 +151,7 @@ export type WireMessage = ControlMessage | IdentityMessage;
 
 const ROOM_KINDS: ReadonlySet<string> = new Set(ROOM_SCHEMAS.map(({ entries }) => entries.kind.literal));
 const SINCE_DIGEST_PARTS = 2;
+const SINCE_LAID = 3;
 
 const codec = controlCodec([...IDENTITY_SCHEMAS, ...ROOM_SCHEMAS]) as ControlCodec<WireMessage>;
 
@@ -162,11 +164,26 @@ export const roomCodec: ControlCodec<WireMessage> = {
   },
 };
 
-/** Of version 1 every digest is of all models. */
+/** Of version 1 every digest is of all models; before 3 nobody says when a model was laid. */
 function roomInVersion(message: ControlMessage, version: number): ControlMessage {
-  if (message.kind !== 'digest' || message.models === undefined || version >= SINCE_DIGEST_PARTS) return message;
-  const { models: _, ...digest } = message;
-  return digest;
+  if (version >= SINCE_LAID) return message;
+  switch (message.kind) {
+    case 'gossip':
+      return { ...message, placements: message.placements.map(withoutLaid) };
+    case 'prepare':
+      return { ...message, placement: withoutLaid(message.placement) };
+    case 'digest': {
+      if (version >= SINCE_DIGEST_PARTS) return message;
+      const { models: _, ...digest } = message;
+      return digest;
+    }
+    default:
+      return message;
+  }
+}
+
+function withoutLaid({ laid: _, ...placement }: Placement): Placement {
+  return placement;
 }
 
 /** Tells what is the room's business from what is identity's. */

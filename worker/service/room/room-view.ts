@@ -65,10 +65,9 @@ function bestPlacement(node: RoomNode<Rows>, model: ModelKey): Placement | undef
   return (ready ?? known[0])?.placement;
 }
 
-/** The room's models; the first is the one that the next answer runs on. */
+/** The room's models; the first, which a person laid last, is the one that the next answer runs on. */
 export function newestFirst(node: RoomNode<Rows>): readonly ModelKey[] {
-  const epochOf = (model: ModelKey) => bestPlacement(node, model)?.id.epoch ?? 0;
-  return [...node.book.models()].sort((a, b) => epochOf(b) - epochOf(a));
+  return node.book.newestFirst();
 }
 
 function modelView({ node, models, rates, nowMs }: ViewParts, model: ModelKey): RoomModelView | undefined {
