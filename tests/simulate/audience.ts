@@ -115,7 +115,13 @@ export class Audience {
     const isWhole = tokens.length === conversation.prompt.length + conversation.maxTokens;
     if (isWhole) this.#world.tally.answersCompleted++;
     else if (wasStopped) this.#world.tally.answersStopped++;
-    else this.#world.tally.answersLost++;
+    else {
+      this.#world.tally.answersLost++;
+      const { prompt, maxTokens } = conversation;
+      this.#world.trace(
+        `${device.index} ${session.slice(0, 4)} lost: ${tokens.length - prompt.length} of ${maxTokens}`,
+      );
+    }
     this.#world.tally.answeringSeconds += (this.#world.nowMs - conversation.askedMs) / 1000;
     conversation.isAnswering = false;
     conversation.answered = [...tokens];

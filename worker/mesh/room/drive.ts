@@ -15,6 +15,7 @@ import type { Frame, PreparedMessage, RefusedMessage, Sampler } from './messages
 import { movedLayers } from './moved.ts';
 import { fenceOf, type KnownPlacement } from './placement-order.ts';
 import type { Post } from './post.ts';
+import type { Trust } from './view.ts';
 
 type Finish = Extract<Effect<never>, { kind: 'answered' }>['finish'];
 export type AnswerInput<P> = Extract<Input<P>, { kind: 'answer' }>;
@@ -49,6 +50,8 @@ export class Drive<P> {
   heardMs = 0;
   /** Loads meanwhile, as `known` is doubtful. */
   hedge: KnownPlacement | undefined;
+  /** Whom it may be begun on next. */
+  trust: Trust = 'sure';
   /** Nothing that is known can serve it: `known` is of the past. */
   isHopeless = false;
   /** The room is told that it needs its placement. */
@@ -194,7 +197,7 @@ export class Drive<P> {
       this.#headStored = false;
       this.#finish = finish;
     }
-    if (finish === 'stopped' && this.#finish !== undefined) this.#tellAnswered(this.#finish);
+    if (finish === 'stopped' && this.#finish !== undefined) this.#tellAnswered(finish);
     if (isAnswering) this.#store();
   }
 
@@ -217,6 +220,7 @@ export class Drive<P> {
   /** Raises the attempt and, once that is on the disk, asks the stages what they hold. */
   begin(known: KnownPlacement): void {
     this.known = known;
+    this.trust = 'sure';
     this.#attempts = withAttempt(this.#attempts, this.attempt + 1, this.#tokens.length - 1);
     this.#headStored = false;
     this.phase = 'storing';
@@ -276,13 +280,14 @@ export class Drive<P> {
     if (this.#prepared.every((one) => one !== undefined)) this.#start(this.#prepared as PreparedMessage[]);
   }
 
-  /** True where the refusing device had promised what it lacks. */
-  refused(from: DeviceId, message: RefusedMessage): boolean {
-    if (this.phase !== 'preparing' || message.attempt !== this.attempt) return false;
-    if (this.known?.placement.stages[message.stage]?.device !== from) return false;
+  /** What is to be made of the refusing device: it lacks a stage that it had promised, or says what cannot be. */
+  refused(from: DeviceId, message: RefusedMessage): 'lies' | StageAssignment | undefined {
+    if (this.phase !== 'preparing' || message.attempt !== this.attempt) return undefined;
+    const stage = this.known?.placement.stages[message.stage];
+    if (stage?.device !== from) return undefined;
     this.interrupt();
     if (message.reason === 'stale' && message.known > this.attempt) {
-      if (message.known > MOST_ATTEMPTS) return true;
+      if (message.known > MOST_ATTEMPTS) return 'lies';
       // a disk that was set back: what stages hold of attempts that it does not know is of no use
       this.#attempts = attemptsAfter(message.known);
     }
@@ -290,7 +295,7 @@ export class Drive<P> {
       this.retryMs = this.#post.nowMs + BUSY_RETRY_MS;
       this.tell({ kind: 'waiting', reason: 'busy' });
     }
-    return message.reason === 'no-stage';
+    return message.reason === 'no-stage' ? stage : undefined;
   }
 
   #start(prepared: readonly PreparedMessage[]): void {

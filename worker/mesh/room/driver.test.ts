@@ -283,9 +283,52 @@ test('who stops an answer waits for no disk', () => {
   room.say('b', 5, [1, 1, 1, 1, 1, 1, 1, 1, 1]);
   expect(room.all('answered')).toHaveLength(1);
   room.feed({ kind: 'stop', session: 's' });
-  expect(room.all('answered').slice(1)).toEqual([{ kind: 'answered', session: 's', finish: 'length' }]);
+  expect(room.all('answered').slice(1)).toEqual([{ kind: 'answered', session: 's', finish: 'stopped' }]);
   room.feed({ kind: 'stored', session: 's', ticket: room.all('store').at(-1)?.ticket ?? 0 });
   expect(room.all('answered')).toHaveLength(2);
+});
+
+test('a stage that is refused to one conversation ends no other, and where nobody else has room it is asked for again', () => {
+  const room = new Driving();
+  room.ask('m');
+  room.say('b', 3, [7]);
+  room.answers = false;
+  const other = { kind: 'answer', session: 't', maxTokens: 9, stopTokens: [], sampler: {} } as const;
+  room.feed({ ...other, model: 'n', tokens: [1] });
+  const refuse = () => {
+    const { attempt = 0 } = room.prepares.at(-1) ?? {};
+    room.hear('b', { kind: 'refused', session: 't', attempt, stage: 0, reason: 'no-stage', known: 0 });
+  };
+  refuse();
+  room.wait(1500);
+  expect(room.prepares.filter(({ session }) => session === 't')).toHaveLength(1);
+  room.wait(1500);
+  expect(room.prepares.filter(({ session }) => session === 't')).toHaveLength(2);
+  expect(room.prepares.filter(({ session }) => session === 's')).toHaveLength(1);
+  expect(room.all('status')).toEqual([
+    { kind: 'status', session: 't', status: { kind: 'waiting', reason: 'loading' } },
+  ]);
+  // somebody else has room: its layers go there, and only its own
+  const profile = { ...stateOf('c').profile, budgetBytes: 50 };
+  const state = stateOf('c', { counter: 2, links: ['a', 'b'], profile, freeBytes: 50 });
+  room.hear('c', { kind: 'gossip', states: [state], placements: [] });
+  refuse();
+  room.wait(1000);
+  expect(room.node.book.highest('n')?.placement.stages).toEqual([{ device: 'c', first: 0, last: 4 }]);
+  expect(room.node.book.highest('m')?.placement.stages).toEqual([{ device: 'b', first: 0, last: 4 }]);
+  expect(room.prepares.filter(({ session }) => session === 's')).toHaveLength(1);
+});
+
+test('a device that did not answer is asked again where nobody else has room', () => {
+  const room = new Driving();
+  room.answers = false;
+  room.ask('m');
+  room.wait(12_000);
+  expect(room.prepares.length).toBeGreaterThan(1);
+  expect(room.all('status').filter(({ status }) => status.kind === 'paused')).toEqual([]);
+  room.answers = true;
+  room.wait(6000);
+  expect(room.starts).toHaveLength(1);
 });
 
 test('attempts of a session that is not on the disk are above those of earlier loads', () => {

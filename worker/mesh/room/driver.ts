@@ -7,7 +7,7 @@ import type { Frame, PreparedMessage, RefusedMessage } from './messages.ts';
 import { type KnownPlacement, roundOf } from './placement-order.ts';
 import type { Placing } from './placing.ts';
 import type { Post } from './post.ts';
-import type { View } from './view.ts';
+import type { Trust, View } from './view.ts';
 
 /** How often a session that waits, or runs on what is not sound, is looked at, though nothing changed. */
 const LOOK_MS = 1000;
@@ -124,7 +124,11 @@ export class Driver<P> {
   refused(from: DeviceId, message: RefusedMessage): void {
     const drive = this.#drives.get(message.session);
     if (drive === undefined) return;
-    if (drive.refused(from, message)) this.#view.distrust(from, this.#post.nowMs + BUSY_RETRY_MS);
+    const refused = drive.refused(from, message);
+    const { nowMs } = this.#post;
+    const untilMs = nowMs + BUSY_RETRY_MS;
+    if (refused === 'lies') this.#view.distrust(from, untilMs);
+    else if (refused !== undefined) this.#view.refuse({ ...refused, model: drive.model, untilMs }, nowMs);
     this.#lookAt(drive);
   }
 
@@ -192,7 +196,8 @@ export class Driver<P> {
     const { nowMs } = this.#post;
     drive.seenVersion = this.#view.version;
     if (drive.isAttempting && drive.known !== undefined) {
-      const { use, sound } = this.#view.judge(drive.known, nowMs);
+      // what runs, runs, whatever others were told of its devices
+      const { use, sound } = this.#view.judge(drive.known, nowMs, 'any');
       if (use === 'usable' && sound) {
         drive.unservedSinceMs = undefined;
         this.#hedge(drive, drive.known);
@@ -208,7 +213,7 @@ export class Driver<P> {
   /** On the highest placement that can be used now. */
   #begin(drive: Drive<P>): void {
     for (const known of this.#view.book.of(drive.model)) {
-      if (this.#view.judge(known, this.#post.nowMs).use !== 'usable') continue;
+      if (this.#view.judge(known, this.#post.nowMs, drive.trust).use !== 'usable') continue;
       drive.isHopeless = false;
       drive.isListed = true;
       drive.hedge = undefined;
@@ -229,7 +234,7 @@ export class Driver<P> {
     let current: KnownPlacement | undefined;
     let isLinking = false;
     for (const known of this.#view.book.of(drive.model)) {
-      const { use, lacks, sound } = this.#view.judge(known, this.#post.nowMs);
+      const { use, lacks, sound } = this.#view.judge(known, this.#post.nowMs, drive.trust);
       if (use === 'hopeless') continue;
       if (lacks === 'linking') isLinking = true;
       highest ??= known;
@@ -247,7 +252,7 @@ export class Driver<P> {
       }
     }
     let second = highestSound;
-    if (current !== undefined && current === hoped && this.#isSound(current) && this.#isInDoubt(drive)) {
+    if (current !== undefined && current === hoped && this.#isSound(drive, current) && this.#isInDoubt(drive)) {
       second = this.#secondTo(drive, current);
     }
     this.#hedge(drive, second);
@@ -255,8 +260,8 @@ export class Driver<P> {
     else this.#wantProposal(drive);
   }
 
-  #isSound(known: KnownPlacement): boolean {
-    return this.#view.judge(known, this.#post.nowMs).sound;
+  #isSound({ trust }: Drive<P>, known: KnownPlacement): boolean {
+    return this.#view.judge(known, this.#post.nowMs, trust).sound;
   }
 
   /** It has waited longer than a load takes: what was to serve it failed, and may again. */
@@ -307,7 +312,10 @@ export class Driver<P> {
     drive.unservedSinceMs ??= nowMs;
     const waitMs = this.#isArriving() ? ARRIVE_MS : this.#rank(drive.model) * RANK_MS;
     if (nowMs - drive.unservedSinceMs < waitMs) return;
-    const dealt = this.#placing.deal(drive.model, nowMs, (device) => this.#placing.isAtHand(device));
+    const atHand = (trust: Trust) =>
+      this.#placing.deal(drive.model, nowMs, (device) => this.#placing.isAtHand(device), trust);
+    const hasRoom = (trust: Trust) => 'stages' in (atHand(trust) ?? {});
+    const dealt = atHand(drive.trust);
     if (dealt === undefined) {
       drive.tell({ kind: 'waiting', reason: 'reading' });
       return;
@@ -320,8 +328,15 @@ export class Driver<P> {
       else this.#hedge(drive, proposed);
       return;
     }
-    const others = this.#placing.deal(drive.model, nowMs, () => true);
-    if (others !== undefined && 'stages' in others) this.#seek(this.#placing.worthLinking(others.stages, nowMs));
+    const others = this.#placing.deal(drive.model, nowMs, () => true, drive.trust);
+    if (others !== undefined && 'stages' in others) {
+      this.#seek(this.#placing.worthLinking(others.stages, nowMs));
+      return;
+    }
+    // nobody else has room: those who are passed over are asked again
+    const hasDoubts = this.#view.hasDoubts(nowMs);
+    if (hasDoubts && drive.trust === 'sure' && hasRoom('doubtful')) drive.trust = 'doubtful';
+    else if (hasDoubts && hasRoom('any')) drive.tell({ kind: 'waiting', reason: 'loading' });
     else if (drive.isHopeless) drive.tell({ kind: 'paused', missingBytes: dealt.missingBytes });
   }
 

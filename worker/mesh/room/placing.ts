@@ -1,7 +1,7 @@
 import type { DeviceId, DeviceState, ModelKey, StageAssignment } from '../types.ts';
 import { type Candidate, type Dealt, deal } from './deal.ts';
 import type { ModelSizes } from './io.ts';
-import type { View } from './view.ts';
+import type { Trust, View } from './view.ts';
 
 /** Devices with room that are linked to at a time. */
 const SOUGHT_DEVICES = 4;
@@ -22,11 +22,11 @@ export class Placing {
   }
 
   /** A placement that would serve now, over devices that may be used. Undefined: the model is not known here. */
-  deal(model: ModelKey, nowMs: number, may: (device: DeviceId) => boolean): Dealt | undefined {
+  deal(model: ModelKey, nowMs: number, may: (device: DeviceId) => boolean, trust: Trust = 'sure'): Dealt | undefined {
     const layers = this.#models.layers(model);
     if (layers === undefined) return undefined;
     const view = this.#view;
-    const candidates = this.candidates(model, nowMs, may);
+    const candidates = this.candidates(model, nowMs, may, trust);
     return deal({
       model,
       layers,
@@ -48,10 +48,10 @@ export class Placing {
   }
 
   /** Devices that could take layers of the model. */
-  candidates(model: ModelKey, nowMs: number, may: (device: DeviceId) => boolean): Candidate[] {
+  candidates(model: ModelKey, nowMs: number, may: (device: DeviceId) => boolean, trust: Trust = 'sure'): Candidate[] {
     const view = this.#view;
     const candidates: Candidate[] = [];
-    for (const state of view.answering(nowMs)) {
+    for (const state of view.answering(nowMs, trust, model)) {
       const { device } = state;
       if (!may(device) || view.links.isSuspected(device) || view.isApart(view.device, device)) continue;
       candidates.push(this.#candidate(state, model));

@@ -1,4 +1,4 @@
-import type { DeviceId, DeviceState, ModelKey } from '../types.ts';
+import type { DeviceId, DeviceState, ModelKey, StageAssignment } from '../types.ts';
 import { DISAGREE_MS, LINKING_MS, TAKE_UP_MS } from './constants.ts';
 import type { Links } from './links.ts';
 import type { KnownPlacement, PlacementBook } from './placement-order.ts';
@@ -15,6 +15,12 @@ export interface Verdict {
   readonly sound: boolean;
 }
 
+/**
+ * Whom a placement may need: `sure`: nobody who was asked and did not answer a short while ago, and no stage that was
+ * refused; `doubtful`: no such stage; `any`: all, as for what runs already.
+ */
+export type Trust = 'sure' | 'doubtful' | 'any';
+
 const HOPELESS: Verdict = { use: 'hopeless', lacks: 'nothing', sound: false };
 const verdicts: Verdict[] = [];
 for (const lacks of ['nothing', 'loading', 'linking'] as const) {
@@ -26,6 +32,11 @@ function verdict(lacks: Verdict['lacks'], sound: boolean): Verdict {
   return found as Verdict;
 }
 
+interface RefusedStage extends StageAssignment {
+  readonly model: ModelKey;
+  readonly untilMs: number;
+}
+
 /** How one device sees its room: whom it reaches, and which placement is of use to it. */
 export class View {
   readonly device: DeviceId;
@@ -34,6 +45,8 @@ export class View {
   readonly book: PlacementBook;
   /** Devices that did not do what a placement says, and until when they are passed over; awake ms. */
   readonly #distrusted = new Map<DeviceId, number>();
+  /** Stages that a device said not to have though its record does, and until when that is believed. */
+  readonly #refused: RefusedStage[] = [];
 
   constructor(device: DeviceId, links: Links, records: Records, book: PlacementBook) {
     this.device = device;
@@ -56,12 +69,34 @@ export class View {
     if (device !== this.device) this.#distrusted.set(device, untilMs);
   }
 
-  isDistrusted(device: DeviceId, nowMs: number): boolean {
-    const until = this.#distrusted.get(device);
-    if (until === undefined) return false;
-    if (nowMs < until) return true;
-    this.#distrusted.delete(device);
-    return false;
+  /** The device says that it has no such stage. */
+  refuse(refused: RefusedStage, nowMs: number): void {
+    this.hasDoubts(nowMs);
+    if (refused.device !== this.device) this.#refused.push(refused);
+  }
+
+  /** Whether somebody is passed over now. Forgets who was. */
+  hasDoubts(nowMs: number): boolean {
+    for (const [device, untilMs] of this.#distrusted) if (nowMs >= untilMs) this.#distrusted.delete(device);
+    for (let i = this.#refused.length - 1; i >= 0; i--) {
+      if (nowMs >= (this.#refused[i] as RefusedStage).untilMs) this.#refused.splice(i, 1);
+    }
+    return this.#distrusted.size + this.#refused.length > 0;
+  }
+
+  #isDistrusted(device: DeviceId, nowMs: number): boolean {
+    return nowMs < (this.#distrusted.get(device) ?? 0);
+  }
+
+  /** Whether the device refused a stage of the model; of that one, where it is given. */
+  #hasRefused(device: DeviceId, model: ModelKey, nowMs: number, stage?: StageAssignment): boolean {
+    return this.#refused.some(
+      (one) =>
+        one.device === device &&
+        one.model === model &&
+        nowMs < one.untilMs &&
+        (stage === undefined || (stage.first === one.first && stage.last === one.last)),
+    );
   }
 
   isLive(device: DeviceId): boolean {
@@ -92,14 +127,17 @@ export class View {
   }
 
   /** Of use to this device as a driver? */
-  judge(known: KnownPlacement, nowMs: number): Verdict {
+  judge(known: KnownPlacement, nowMs: number, trust: Trust = 'sure'): Verdict {
     const { stages, id } = known.placement;
     let lacks: Verdict['lacks'] = 'nothing';
     let sound = true;
     let unlinked = false;
     for (let i = 0; i < stages.length; i++) {
-      const { device, first, last } = stages[i] as (typeof stages)[number];
-      if (!this.isLive(device) || this.isDistrusted(device, nowMs)) return HOPELESS;
+      const stage = stages[i] as (typeof stages)[number];
+      const { device, first, last } = stage;
+      if (!this.isLive(device)) return HOPELESS;
+      if (trust === 'sure' && this.#isDistrusted(device, nowMs)) return HOPELESS;
+      if (trust !== 'any' && this.#hasRefused(device, id.model, nowMs, stage)) return HOPELESS;
       const phase = this.#phase(device, id.model, first, last);
       if (phase === 'failed') return HOPELESS;
       if (phase === undefined && nowMs - known.learnedMs > TAKE_UP_MS) return HOPELESS;
@@ -136,11 +174,13 @@ export class View {
     return false;
   }
 
-  /** The records of devices that answer and are trusted. */
-  *answering(nowMs: number): Iterable<DeviceState> {
+  /** The records of devices that may be counted on, for a model where one is given. */
+  *answering(nowMs: number, trust: Trust = 'sure', model?: ModelKey): Iterable<DeviceState> {
     for (const device of this.records.live()) {
       const state = this.records.of(device);
-      if (state !== undefined && !this.isDistrusted(device, nowMs)) yield state;
+      if (state === undefined || (trust === 'sure' && this.#isDistrusted(device, nowMs))) continue;
+      if (trust !== 'any' && model !== undefined && this.#hasRefused(device, model, nowMs)) continue;
+      yield state;
     }
   }
 }
