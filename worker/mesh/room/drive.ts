@@ -201,8 +201,8 @@ export class Drive<P> {
     if (isAnswering) this.#store();
   }
 
+  /** What devices hold of it, they are told otherwise. */
   forget(): void {
-    for (const device of this.#devices()) this.#post.send(device, { kind: 'forget', session: this.session });
     this.phase = 'idle';
     this.#post.emit({ kind: 'erase', session: this.session });
   }

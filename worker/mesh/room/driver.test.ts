@@ -331,6 +331,34 @@ test('a device that did not answer is asked again where nobody else has room', (
   expect(room.starts).toHaveLength(1);
 });
 
+test('a conversation that is deleted is forgotten by all who may hold something of it', () => {
+  const head = {
+    session: 's',
+    model: 'm',
+    attempts: { last: 7, forgotten: 0, kept: [] },
+    answering: false,
+    limit: 9,
+    stopTokens: [],
+    sampler: null,
+  };
+  const forgotten = (room: Driving) =>
+    room.all('send').flatMap(({ peer, message }) => (message.kind === 'forget' ? `${peer} ${message.session}` : []));
+  // it was driven before this load, where nobody knows
+  const restored = new Driving();
+  restored.feed({ kind: 'restore', sessions: [{ head, tokens: [4, 5, 6] }] });
+  restored.feed({ kind: 'forget', session: 's' });
+  expect(forgotten(restored)).toEqual(['b s', 'c s']);
+  // nor is anything of it on the disk
+  const unknown = new Driving();
+  unknown.feed({ kind: 'forget', session: 's' });
+  expect(forgotten(unknown)).toEqual(['b s', 'c s']);
+  const running = new Driving();
+  running.ask('m');
+  running.feed({ kind: 'forget', session: 's' });
+  expect(forgotten(running)).toEqual(['b s', 'c s']);
+  expect(running.all('erase')).toEqual([{ kind: 'erase', session: 's' }]);
+});
+
 test('attempts of a session that is not on the disk are above those of earlier loads', () => {
   const first = new Driving();
   first.ask('m');

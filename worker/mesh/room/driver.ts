@@ -104,6 +104,10 @@ export class Driver<P> {
   forget(session: SessionId): void {
     const drive = this.#drives.get(session);
     this.changed = true;
+    // whoever served it before, or before this device was loaded, may hold something of it still
+    for (const device of [this.#post.device, ...this.#view.links.up()]) {
+      this.#post.send(device, { kind: 'forget', session });
+    }
     if (drive === undefined) return;
     drive.forget();
     this.#drives.delete(session);
