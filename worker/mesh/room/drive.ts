@@ -237,7 +237,7 @@ export class Drive<P> {
   }
 
   /**
-   * A stage gave the attempt up, though its link stands. What will not work shall not be tried without end, nor without
+   * A stage gave the attempt up, or came to nothing, though its link stands. What will not work shall not be tried without end, nor without
    * a pause: each try costs all devices of the placement.
    */
   fail(): void {

@@ -226,6 +226,14 @@ test('an answer that its stages give up each time is begun at longer and longer 
   expect(room.starts).toHaveLength(13);
 });
 
+test('nor is one begun without end whose stages say nothing, though their links stand', () => {
+  const room = new Driving();
+  room.ask('m');
+  room.wait(200_000);
+  expect(room.all('answered')).toEqual([{ kind: 'answered', session: 's', finish: 'failed' }]);
+  expect(room.starts).toHaveLength(12);
+});
+
 test('an answer that comes on, though attempts break between its tokens, does not end', () => {
   const room = new Driving();
   room.feed({ kind: 'answer', session: 's', model: 'm', tokens: [1], maxTokens: 40, stopTokens: [], sampler: {} });

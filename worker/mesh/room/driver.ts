@@ -189,7 +189,10 @@ export class Driver<P> {
       const overdue = drive.overdue();
       if (overdue !== undefined) {
         for (const device of overdue) this.#view.distrust(device, nowMs + DISTRUST_MS);
-        drive.interrupt();
+        // stages that are silent again and again, though their links stand, are tried no more often than those that give up
+        if (overdue.length > 0) drive.interrupt();
+        else drive.fail();
+        if (!drive.isAnswering) this.changed = true;
       }
       if (isTime || drive.seenVersion !== version || drive.unservedSinceMs !== undefined) this.#lookAt(drive);
     }
