@@ -148,3 +148,25 @@ test('a code of the room is scanned in the app, by the camera and from a picture
 function isAway(id: string) {
   return ({ devices }: RoomView) => devices.some(({ device, presence }) => device === id && presence === 'away');
 }
+
+test('a phone whose page is hidden, runs on and is soon seen again is back in its room', async () => {
+  const userAgent = 'Mozilla/5.0 (Linux; Android 16; Pixel 9) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36';
+  const maker = await setting.open('maker', { gpu: false });
+  const phone = await setting.open('phone', { gpu: false, args: [`--user-agent=${userAgent}`] });
+  await maker.makeRoom();
+  await phone.join(await maker.invite());
+  await Promise.all([maker.sees(2), phone.sees(2)]);
+  const show = (isShown: boolean) =>
+    phone.page.evaluate((shown) => {
+      Object.defineProperty(document, 'hidden', { configurable: true, get: () => !shown });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, isShown);
+  // the others call again after about a second, and wait for four before they give up
+  for (const hiddenMs of [300, 1500, 2500, 3500]) {
+    await show(false);
+    await Promise.all([maker.sees(1), phone.sees(1)]);
+    await phone.page.waitForTimeout(hiddenMs);
+    await show(true);
+    await Promise.all([maker.sees(2), phone.sees(2)]);
+  }
+});
