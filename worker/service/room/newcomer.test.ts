@@ -25,21 +25,18 @@ beforeEach(async () => {
   home = await roomOf(maker);
   posted = [];
   connections = 0;
-  const unused = () => {
-    throw new Error('What a member does is tested elsewhere.');
-  };
   room = new Room(
     {
       key: own,
       names: home.names,
       name: 'New',
-      profile: { compute: true, budgetBytes: MEGABYTE, storage: 'f32', platform: 'linux' },
+      profile: { compute: true, budgetBytes: MEGABYTE, storage: 'f32', platform: 'iphone' },
       appVersion: '0',
       wireVersion: 1,
       models: undefined as unknown as RoomParts['models'],
-      device: undefined as unknown as RoomParts['device'],
-      stages: unused,
-      store: unused,
+      device: { incarnation: 1 } as unknown as RoomParts['device'],
+      stages: () => ({ close: async () => {} }) as unknown as ReturnType<RoomParts['stages']>,
+      store: () => ({ restore: async () => [] }) as unknown as ReturnType<RoomParts['store']>,
       now: () => performance.now(),
       random: () => 0,
       post: (message) => posted.push(message),
@@ -159,13 +156,29 @@ describe('a newcomer', () => {
     expect(room.isAsking).toBe(false);
   });
 
-  it('is in when a member says so', async () => {
+  /** The maker lets it in. */
+  async function welcomed() {
     const { device, publicKey } = own;
     const entry = await admit(maker, home.names, membershipOf(home.roster), { device, publicKey, name: 'New' });
     const roster = unite(home.roster, { entries: [entry], tombstones: [] });
     const goesOn = await answered(maker, () => [...welcomeMessages(roster, home.keys, ASKING)], roster);
     await goesOn(() => room.members !== undefined);
+    return { roster, goesOn };
+  }
+
+  it('is in when a member says so', async () => {
+    await welcomed();
     expect(room.members?.membership.members).toHaveLength(2);
     expect(room.members?.inviteKey).toBe(home.keys[0]?.key);
+  });
+
+  it('that is let in while its page is hidden has links when it is seen again, and none before', async () => {
+    room.links.receive({ kind: 'visibility', hidden: true });
+    const { roster, goesOn } = await welcomed();
+    await goesOn(() => room.links.open.length === 0);
+    expect(room.host?.node.links.isUp(maker.device)).toBe(false);
+    room.links.receive({ kind: 'visibility', hidden: false });
+    const again = await answered(maker, () => [], roster);
+    await again(() => room.host?.node.links.isUp(maker.device) === true);
   });
 });
