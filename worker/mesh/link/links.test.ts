@@ -386,6 +386,17 @@ describe('links', () => {
     );
   });
 
+  test('whom to call goes to the window, and whether members name them', () => {
+    const { links, posted } = makeDevice('ann', { ms: 0 });
+    links.call([]);
+    links.call(['listed']);
+    links.call(['named'], 'by members');
+    expect(posted).toEqual([
+      { kind: 'call', addresses: ['listed'] },
+      { kind: 'call', addresses: ['named'], ofMembers: true },
+    ]);
+  });
+
   test('what the window says comes to the room', () => {
     const said: unknown[] = [];
     const clock = { ms: 0 };

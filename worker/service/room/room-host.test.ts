@@ -4,7 +4,7 @@ import { stateOf } from '../../mesh/room/test-states.ts';
 import { RoomHost } from './room-host.ts';
 import { payloads, type Rows } from './rows.ts';
 
-function hostOver(link: object) {
+function hostOver(link: object, call = vi.fn()) {
   return new RoomHost({
     room: {
       device: 'a',
@@ -18,7 +18,7 @@ function hostOver(link: object) {
       isMember: () => true,
       random: () => 0.5,
     },
-    links: { to: () => link as never, call: () => {}, disconnect: () => {} },
+    links: { to: () => link as never, call, disconnect: () => {} },
     stages: {} as never,
     store: {} as never,
     now: () => 0,
@@ -115,7 +115,7 @@ test('a message that cannot be sent takes no other effect with it', () => {
       isMember: () => true,
       random: () => 0.5,
     },
-    links: { to: () => link as never, call: () => {}, disconnect: () => {} },
+    links: { to: () => link as never, call, disconnect: () => {} },
     stages: {} as never,
     store: { store: ({ head }: { head: { session: string } }) => stored.push(head.session) } as never,
     now: () => 0,
@@ -139,4 +139,12 @@ test('a message that cannot be sent takes no other effect with it', () => {
   host.feed({ kind: 'tick' });
   expect(stored).toEqual(['s']);
   expect(troubles).toEqual([tooLong]);
+});
+
+test('whom a record names is called as one whom members know, so that no stranger takes its place', () => {
+  const call = vi.fn();
+  const host = hostOver({}, call);
+  vi.spyOn(host.node, 'handle').mockReturnValueOnce([{ kind: 'connect', peer: 'c', address: 'c.1' }]);
+  host.feed({ kind: 'beat', peer: 'b' });
+  expect(call.mock.calls).toEqual([[['c.1'], 'by members']]);
 });
