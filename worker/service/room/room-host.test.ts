@@ -115,7 +115,7 @@ test('a message that cannot be sent takes no other effect with it', () => {
       isMember: () => true,
       random: () => 0.5,
     },
-    links: { to: () => link as never, call, disconnect: () => {} },
+    links: { to: () => link as never, call: () => {}, disconnect: () => {} },
     stages: {} as never,
     store: { store: ({ head }: { head: { session: string } }) => stored.push(head.session) } as never,
     now: () => 0,
