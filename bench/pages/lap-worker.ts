@@ -100,6 +100,7 @@ function enter(names: RoomNames, name: string, start: Start): void {
           prefix: `${key.device}:`,
           stored: (session, ticket) => feed({ kind: 'stored', session, ticket }),
           failed: onTrouble,
+          recovered: () => {},
         }),
       now: () => performance.now(),
       random: Math.random,

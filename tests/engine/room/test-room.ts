@@ -202,6 +202,7 @@ export class TestDevice {
           prefix: '',
           stored: (session, ticket) => feed({ kind: 'stored', session, ticket }),
           failed: (error) => this.troubles.push(error),
+          recovered: () => {},
         }),
       now: () => performance.now(),
       random: Math.random,

@@ -77,6 +77,7 @@ export class EnteredRoom {
   /** That of the newest model which is on the disk. */
   #placement: Placement | undefined;
   #trouble: string | undefined;
+  #diskTrouble: string | undefined;
   /** What follows `#/join/`. */
   #invite: string | undefined;
   #shown = '';
@@ -124,7 +125,12 @@ export class EnteredRoom {
             records: options.sessions,
             prefix: `${key.device}:`,
             stored: (session, ticket) => feed({ kind: 'stored', session, ticket }),
-            failed: (error) => this.#onTrouble(error),
+            failed: (error) => {
+              this.#diskTrouble = inWords(error);
+            },
+            recovered: () => {
+              this.#diskTrouble = undefined;
+            },
           });
           return this.#store;
         },
@@ -275,7 +281,7 @@ export class EnteredRoom {
       models: this.#models,
       rates: this.#rates,
       nowMs: performance.now(),
-      trouble: this.#trouble,
+      trouble: this.#trouble ?? this.#diskTrouble,
       slot: this.#entry.identity.slot,
     });
   }
@@ -310,7 +316,7 @@ export class EnteredRoom {
   }
 
   #onTrouble(error: unknown): void {
-    this.#trouble = error instanceof Error ? error.message : String(error);
+    this.#trouble = inWords(error);
   }
 
   /** What the next answer runs on is kept: when all devices come back, somebody has to know. */
@@ -337,4 +343,8 @@ export class EnteredRoom {
 
 function left(): PersonError {
   return new PersonError('This window left the room.', { problem: 'no-room' });
+}
+
+function inWords(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -19,7 +19,7 @@ function headOf(last: number): SessionHead {
 
 function openStore() {
   const disk = new Map<string, unknown>();
-  const told = { stored: [] as number[], failures: [] as unknown[] };
+  const told = { stored: [] as number[], failures: [] as unknown[], recoveries: 0 };
   const state = { set: async (key: string, value: unknown) => void disk.set(key, value) };
   const records = {
     set: (key: string, value: unknown) => state.set(key, value),
@@ -32,6 +32,7 @@ function openStore() {
       prefix: 'd:',
       stored: (_, ticket) => told.stored.push(ticket),
       failed: (error) => told.failures.push(error),
+      recovered: () => told.recoveries++,
     });
   return { disk, told, state, open };
 }
@@ -151,4 +152,34 @@ test('a deleted conversation leaves nothing on the disk, whichever device of thi
   const records = { keys: async () => [...disk.keys()], delete: async (key: string) => void disk.delete(key) };
   await eraseConversation(records, 'gone');
   expect([...disk.values()]).toEqual(['kept', 'kept']);
+});
+
+test('a disk that works again is told, once', async () => {
+  const { told, state, open } = openStore();
+  const store = open();
+  const works = state.set;
+  state.set = quota;
+  store.store({ kind: 'store', ticket: 1, head: headOf(1), from: 0, tokens: [1] });
+  await store.settled();
+  expect(told).toMatchObject({ failures: [expect.anything()], recoveries: 0 });
+  state.set = works;
+  for (const ticket of [2, 3]) {
+    store.store({ kind: 'store', ticket, head: headOf(1), from: ticket - 1, tokens: [1] });
+    await store.settled();
+  }
+  expect(told.recoveries).toBe(1);
+});
+
+test('what was asked for before the disk gave its sessions is not set back', async () => {
+  const { disk, open } = openStore();
+  const before = open();
+  before.store({ kind: 'store', ticket: 1, head: headOf(1), from: 0, tokens: [1, 2, 3, 4] });
+  await before.settled();
+  const store = open();
+  const restoring = store.restore();
+  store.store({ kind: 'store', ticket: 1, head: headOf(2), from: 0, tokens: [1, 2, 9, 9, 9, 9] });
+  expect(await restoring).toEqual([]);
+  store.store({ kind: 'store', ticket: 2, head: headOf(2), from: 6, tokens: [50] });
+  await store.settled();
+  expect((disk.get('d:s') as StoredSession).tokens).toEqual([1, 2, 9, 9, 9, 9, 50]);
 });

@@ -37,6 +37,7 @@ export class SessionStore {
   readonly #prefix: string;
   readonly #stored: (session: SessionId, ticket: number) => void;
   readonly #failed: (error: unknown) => void;
+  readonly #recovered: () => void;
   readonly #kept = new Map<SessionId, Kept>();
   readonly #dirty = new Set<SessionId>();
   #writing: Promise<void> | undefined;
@@ -52,17 +53,21 @@ export class SessionStore {
     readonly stored: (session: SessionId, ticket: number) => void;
     /** A disk that is full or hangs: the tokens are in memory alone, and the answer goes on. Once until it works again. */
     readonly failed: (error: unknown) => void;
+    /** After a failure a write succeeded. */
+    readonly recovered: () => void;
   }) {
     this.#records = options.records;
     this.#prefix = options.prefix;
     this.#stored = options.stored;
     this.#failed = options.failed;
+    this.#recovered = options.recovered;
   }
 
   /** What is kept, to give the room at the start. No session answers by itself: the page asks again. */
   async restore(): Promise<readonly StoredSession[]> {
     const records = await this.#records.startingWith(this.#prefix).catch((): readonly unknown[] => []);
-    const sessions = records.filter(isStored);
+    // what was asked for since is newer
+    const sessions = records.filter(isStored).filter(({ head }) => !this.#kept.has(head.session));
     for (const { head, tokens } of sessions)
       this.#kept.set(head.session, { head, tokens: [...tokens], tickets: [], isMarked: false });
     return sessions.map(({ head, tokens }) => ({ head: { ...head, answering: false }, tokens }));
@@ -123,6 +128,7 @@ export class SessionStore {
       try {
         await inTime(write);
         kept.isMarked = false;
+        if (this.#hasFailed) this.#recovered();
         this.#hasFailed = false;
       } catch (error) {
         const mark = this.#mark(session, kept);
