@@ -83,7 +83,7 @@ export class SimDevice {
     const options: RoomOptions<number[]> = {
       device: this.id,
       incarnation: this.#incarnation,
-      address: `${this.id}.${this.#incarnation}`,
+      address: `${this.id}-${this.#incarnation}`,
       name: `device ${this.index}`,
       version: { app: '0', wire: 1 },
       profile: this.profile,
