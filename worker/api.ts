@@ -402,11 +402,12 @@ export interface RoomApi {
    */
   placeInRoom(source: ModelSource, contextTokens: number, byHand?: LayersByHand): Promise<void>;
   /**
-   * Lays a model of the room (`RoomModelView.model`) over the devices anew: as `byHand` says.
-   * @throws MemoryError where a device lacks room for what it is given (`details.most` layers fit there), PersonError
-   * where `byHand` does not add up to the model's layers or names a device that cannot take any now
+   * Lays a model of the room (`RoomModelView.model`) over the devices that are here anew: as `byHand` says, else by what
+   * they have free.
+   * @throws MemoryError where they lack room, or a device for what it is given (`details.most` layers fit there),
+   * PersonError where `byHand` does not add up to the model's layers or names a device that cannot take any now
    */
-  layByHand(model: string, byHand: LayersByHand): Promise<void>;
+  layOut(model: string, byHand?: LayersByHand): Promise<void>;
 }
 
 export interface WorkerApi {

@@ -369,6 +369,13 @@ test.describe('in a room', () => {
     await expect(page.getByText('Qwen3 8B runs on 3 devices.')).toBeVisible();
   });
 
+  test('a model of which a device is away is run on those that are here', async ({ page }) => {
+    await open(page, '/?kept&room=broken#/room');
+    await page.getByRole('button', { name: 'Run it on the devices that are here' }).click();
+    await expect(page.getByText('SmolLM2 135M runs on 2 devices.')).toBeVisible();
+    await expect(page.getByRole('button', { name: 'Run it on the devices that are here' })).toHaveCount(0);
+  });
+
   test('a model that loads says how much is on the devices, how fast, and how long it takes', async ({ page }) => {
     await open(page, '/?kept&room=loading#/room');
     await expect(page.getByText('On the devices: 108 of 145 MB, 3.2 MB/s, 12 s left.')).toBeVisible();

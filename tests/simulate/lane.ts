@@ -1,14 +1,22 @@
+import { nextLong } from '../../worker/mesh/link/outbox.ts';
 import type { Frame } from '../../worker/mesh/room/messages.ts';
 import { HEADER_BYTES, SLICE_BYTES } from '../../worker/mesh/wire/frame.ts';
 
 const ID_BYTES = 4;
+
+interface Waiting<A> {
+  readonly arriving: A;
+  readonly frame: Frame<number[]>;
+  readonly session: string;
+  readonly bytes: number;
+}
 
 /** One direction of a link, as its outbox and its rate make it: short frames go at once, long ones one after the other. */
 export class Lane<A> {
   readonly #bytesAMs: number;
   readonly #rowBytes: number;
   /** The first is on its way out. */
-  readonly #queue: { readonly arriving: A; readonly frame: Frame<number[]>; readonly bytes: number }[] = [];
+  readonly #queue: Waiting<A>[] = [];
 
   /** Rises when all that waits is lost. */
   round = 0;
@@ -23,7 +31,7 @@ export class Lane<A> {
     const bytes = HEADER_BYTES + this.#payloadBytes(frame);
     const isBehind = frame.kind === 'tokens' && this.#queue.some(({ frame: { session } }) => session === frame.session);
     if (bytes <= SLICE_BYTES && !isBehind) return 'at-once';
-    this.#queue.push({ arriving, frame, bytes });
+    this.#queue.push({ arriving, frame, session: frame.session, bytes });
     return this.#queue.length === 1 ? 'first' : 'waits';
   }
 
@@ -35,7 +43,13 @@ export class Lane<A> {
 
   /** The first has gone. */
   shift(): A | undefined {
-    return this.#queue.shift()?.arriving;
+    const gone = this.#queue.shift()?.arriving;
+    const [next] = this.#queue.splice(
+      nextLong(this.#queue, ({ bytes }) => bytes),
+      1,
+    );
+    if (next !== undefined) this.#queue.unshift(next);
+    return gone;
   }
 
   clear(): void {

@@ -149,7 +149,15 @@ export class StandInRoom implements RoomApi {
     this.#load();
   }
 
-  async layByHand(model: string, byHand: LayersByHand): Promise<void> {
+  /** Over the devices that are here. */
+  #evenly(model: string): LayersByHand {
+    const layers = this.#view?.models.find((one) => one.model === model)?.layers ?? 0;
+    const here = this.#view?.devices.filter(({ compute, presence }) => compute && presence === 'here') ?? [];
+    const share = Math.floor(layers / here.length);
+    return here.map(({ device }, i) => ({ device, layers: i === 0 ? layers - share * (here.length - 1) : share }));
+  }
+
+  async layOut(model: string, byHand = this.#evenly(model)): Promise<void> {
     const before = this.#view?.models.find((one) => one.model === model);
     if (before === undefined) throw new PersonError('The room has no such model.');
     const total = before.stages.reduce((sum, { totalBytes }) => sum + totalBytes, 0);

@@ -221,7 +221,7 @@ export class StandIn implements WorkerApi, RoomApi {
   setAskFirst = (askFirst: boolean) => this.#room.setAskFirst(askFirst);
   answerAsking = (device: string, allow: boolean) => this.#room.answerAsking(device, allow);
   removeDevice = (device: string) => this.#room.removeDevice(device);
-  layByHand = (model: string, byHand: LayersByHand) => this.#room.layByHand(model, byHand);
+  layOut = (model: string, byHand?: LayersByHand) => this.#room.layOut(model, byHand);
   placeInRoom = (source: ModelSource, contextTokens: number) => this.#room.placeInRoom(source, contextTokens);
 
   async generate(request: GenerateRequest, onEvent: (event: GenerateEvent) => void): Promise<GenerateResult> {

@@ -15,7 +15,7 @@ export interface JoinFailure {
 
 const PROOF_MESSAGES: Readonly<Record<ProofFailure['reason'], string>> = {
   removed: 'This device was removed from the room. Ask somebody inside for a new invite.',
-  'old-invite': 'This invite was replaced when a device was removed from the room. Ask for a new one.',
+  'old-invite': 'This invite was replaced when a device was removed or left. Ask for a new one.',
   version: 'The two devices have different versions of Shoal. Reload both.',
   unknown: 'The other device does not know this one and its invite. Ask somebody inside for a new invite.',
   timeout: 'The other device did not prove itself in time. Both pages have to be open; try again.',
@@ -66,7 +66,7 @@ export function proofFailure(address: string, { reason, by, behind }: ProofFailu
       message: 'The other device has an older version of Shoal. Reload its page to update it.',
     };
   if (reason === 'removed' && by === 'us')
-    return { stage, address, message: 'A device that was removed from this room tried to come back; it was refused.' };
+    return { stage, address, message: 'A device that was removed called again, as its page may do by itself. It was refused.' };
   if (reason === 'old-invite' && by === 'us')
     return { stage, address, message: 'A device tried to join with an old invite; it was refused. Send it a new one.' };
   return { stage, address, message: PROOF_MESSAGES[reason] };

@@ -80,7 +80,7 @@ describe('a join that failed', () => {
       stage: 'proof',
       message: expect.stringMatching(/^This device was removed/),
     });
-    expect(proofFailure('a', { reason: 'removed', by: 'us' }).message).toMatch(/tried to come back/);
+    expect(proofFailure('a', { reason: 'removed', by: 'us' }).message).toMatch(/called again/);
     expect(proofFailure('a', { reason: 'old-invite', by: 'us' }).message).toMatch(/Send it a new one/);
   });
 });

@@ -165,8 +165,8 @@ export class RoomState {
   }
 
   /** Lays a model that the room has over its devices anew. */
-  async layByHand(model: string, byHand: LayersByHand): Promise<void> {
-    await this.#worker.layByHand(model, byHand);
+  async layOut(model: string, byHand?: LayersByHand): Promise<void> {
+    await (byHand === undefined ? this.#worker.layOut(model) : this.#worker.layOut(model, byHand));
   }
 
   /** As `place`, for a row of the models page: true when the devices have begun, else `placing` says why not. */

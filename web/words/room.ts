@@ -80,10 +80,10 @@ export const roomWords = {
   refused: 'Not in the room',
   refusals: {
     removed: ['This device was removed from the room.', 'Ask somebody inside for a new invite.'],
-    'old-invite': ['This invite was replaced when a device was removed from the room.', 'Ask for a new one.'],
+    'old-invite': ['This invite was replaced when a device was removed or left.', 'Ask for a new one.'],
     version: ['The devices have different versions of Shoal.', 'Reload this page, and the page in the room.'],
     unknown: ['The room does not know this device and its invite.', 'Ask somebody inside for a new invite.'],
-    denied: ['Somebody in the room said no.', 'Ask them, then try again.'],
+    denied: ['Somebody in the room said no.', 'Ask them; after half a minute you can try again.'],
     expired: ['Nobody in the room answered in time.', 'Ask somebody to open Room there, then try again.'],
     busy: ['Too many devices want to come in at this moment.', 'Try again in a few seconds.'],
     full: ['The room is full: it takes 64 devices.', 'One of them has to leave first.'],
@@ -124,9 +124,10 @@ export const roomWords = {
   stepsLabel: 'QR code of the steps',
   noInvite: 'The room is taking a new key since a device left. The invite comes back in a moment.',
   leave: 'Leave',
-  leaveAsk: 'Leave the room? The others forget this device. To come back it needs an invite.',
+  leaveAsk:
+    'Leave the room? The others forget this device, and invites that were given out before end. To come back it needs a new one.',
   leaveAskHolds: (held: string) =>
-    `Leave the room? This device holds ${held}; they move to the others where there is room. To come back it needs an invite.`,
+    `Leave the room? This device holds ${held}; they move to the others where there is room. Invites that were given out before end; to come back it needs a new one.`,
   asks: (name: string) => `${name} asks to join.`,
   asksNote: 'It has the invite. Anyone here may answer.',
   allow: 'Allow',
@@ -198,8 +199,8 @@ export const roomWords = {
   loadingState: 'Loading',
   interruptedState: 'Interrupted',
   loadingAmount: (amount: string) => `On the devices: ${amount}.`,
-  interruptedNote:
-    'It goes on by itself when the device is back, or when another one has room. Or choose a smaller model.',
+  interruptedNote: 'It goes on by itself when the device is back.',
+  layHere: 'Run it on the devices that are here',
   byHand: 'Lay it out by hand',
   byHandTitle: 'Who holds how many layers',
   byHandNote: 'The first and the last layers can read what is written. An answer under way goes on where it is.',

@@ -258,8 +258,8 @@ export class ShoalWorker implements WorkerApi, RoomApi {
     return this.#here.room.placeInRoom(source, contextTokens, byHand);
   }
 
-  layByHand(model: string, byHand: LayersByHand): Promise<void> {
-    return this.#here.room.layByHand(model, byHand);
+  layOut(model: string, byHand?: LayersByHand): Promise<void> {
+    return this.#here.room.layOut(model, byHand);
   }
 
   // ---------- storage ----------

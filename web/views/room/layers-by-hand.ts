@@ -125,7 +125,7 @@ export class LayersByHandForm extends View {
     this.busy = true;
     this.failure = '';
     try {
-      await this.app.room.layByHand(
+      await this.app.room.layOut(
         this.model.model,
         this.given.map(({ device, layers }) => ({ device, layers })),
       );

@@ -7,6 +7,7 @@ import { icon } from '../../ui/icons.ts';
 import { button, state } from '../../ui/parts.ts';
 import { dart, scalesOver } from '../../ui/scales.ts';
 import { roomWords as words } from '../../words/room.ts';
+import './lay-here.ts';
 import './layers-by-hand.ts';
 
 /** Whether the person lays the model out by hand just now. */
@@ -52,7 +53,7 @@ function picture(app: App, room: RoomView, model: RoomModelView, byHand: ByHand)
       ${model.phase === 'interrupted' ? `${words.interruptedNote} ` : nothing}
       ${model.contextTokens > 0 ? `${words.context(count(model.contextTokens))}, ${words.oneMark}.` : nothing}
     </p>
-    ${byHand.open ? nothing : actions(room, model, byHand)}
+    ${byHand.open ? nothing : actions(app, room, model, byHand)}
     ${
       byHand.open && model.layers !== undefined
         ? html`<layers-by-hand .app=${app} .room=${room} .model=${model} @closed=${() => byHand.set(false)}></layers-by-hand>`
@@ -60,11 +61,13 @@ function picture(app: App, room: RoomView, model: RoomModelView, byHand: ByHand)
     }`;
 }
 
-function actions({ devices }: RoomView, { phase, layers }: RoomModelView, byHand: ByHand): TemplateResult {
-  const others = devices.filter(({ compute, presence }) => compute && presence === 'here');
-  return html`<div class="row">
-    ${phase === 'interrupted' ? nothing : html`<a class="btn" href="#/chat">${icon('chat')}${words.chat}</a>`}
-    ${layers === undefined || others.length < 2 ? nothing : button(words.byHand, () => byHand.set(true), { kind: 'bare', id: 'by-hand' })}
+function actions(app: App, { devices }: RoomView, model: RoomModelView, byHand: ByHand): TemplateResult {
+  const here = devices.filter(({ compute, presence }) => compute && presence === 'here');
+  const isBroken = model.phase === 'interrupted';
+  return html`${isBroken && here.length > 0 ? html`<lay-here .app=${app} .model=${model.model}></lay-here>` : nothing}
+  <div class="row">
+    ${isBroken ? nothing : html`<a class="btn" href="#/chat">${icon('chat')}${words.chat}</a>`}
+    ${model.layers === undefined || here.length < 2 ? nothing : button(words.byHand, () => byHand.set(true), { kind: 'bare', id: 'by-hand' })}
   </div>`;
 }
 

@@ -5,6 +5,8 @@ import type { Asking as AskingMessage, Denial, Denied, Question } from './schema
 
 /** How long a question is open, and a denial is remembered. */
 export const ASKING_MS = 120_000;
+/** Whoever was not let in may ask again after this. */
+export const DENIED_MS = 20_000;
 export const MAX_QUESTIONS = 8;
 const MAX_DENIALS = 64;
 
@@ -167,7 +169,7 @@ export class AskingDesk {
     if (this.#deniedUntilMs.has(device) || this.#membership().standing(device) === 'member') return [];
     const oldest = this.#deniedUntilMs.keys().next().value;
     if (this.#deniedUntilMs.size >= MAX_DENIALS && oldest !== undefined) this.#deniedUntilMs.delete(oldest);
-    this.#deniedUntilMs.set(device, nowMs + ASKING_MS);
+    this.#deniedUntilMs.set(device, nowMs + DENIED_MS);
     this.#questions.delete(device);
     const told = this.#linked.delete(device) ? [denied(device, 'denied')] : [];
     return [...told, { kind: 'spread', message: denial }];

@@ -83,6 +83,20 @@ describe('frames that wait', () => {
     ]);
   });
 
+  test("a row of 16 KiB goes before another session's next chunk, not before its own session's", () => {
+    const { channel, outbox, received } = openOutbox();
+    for (const position of [0, 1]) outbox.push(frameOf(1, position, 2 ** 20));
+    outbox.push(frameOf(1, 2, 16 * 1024));
+    outbox.push(frameOf(2, 0, 16 * 1024));
+    deliverAll(channel);
+    expect(received.map(({ session, position }) => [session, position])).toEqual([
+      [1, 0],
+      [2, 0],
+      [1, 1],
+      [1, 2],
+    ]);
+  });
+
   test('how far somebody came goes before megabytes of its own session', () => {
     const { channel, outbox, received } = openOutbox();
     outbox.push(frameOf(1, 0, 4 * 2 ** 20));

@@ -12,11 +12,13 @@ const CHANNEL_FULL_BYTES = 16 * 1024;
 const CHANNEL_LOW_BYTES = 4 * 1024;
 /** What may wait here. */
 export const MAX_QUEUED_BYTES = 16 * 1024 * 1024;
+/** Two rows of the widest models. */
+const FEW_ROWS_BYTES = 32 * 1024 + HEADER_BYTES;
 const DRAINED_BYTES = MAX_QUEUED_BYTES / 4;
 
 /**
  * Frames that wait for the data channel. Short ones go before and between the slices of long ones, except tokens after a
- * long one of their own session. Its bounds are the caller's backpressure.
+ * long one of their own session; of long ones those of a few rows go first. Its bounds are the caller's backpressure.
  */
 export class FrameOutbox {
   readonly #channel: LinkChannel;
@@ -124,7 +126,7 @@ export class FrameOutbox {
     const short = this.#short.shift();
     if (short) return this.#cutter(short);
     if (!this.#cutting) {
-      const long = this.#long.shift();
+      const [long] = this.#long.splice(nextLong(this.#long, bytesOf), 1);
       if (long) this.#cutting = this.#cutter(long);
     }
     return this.#cutting;
@@ -160,6 +162,22 @@ export class FrameOutbox {
     this.#drained?.resolve();
     this.#drained = undefined;
   }
+}
+
+/**
+ * Which of the long frames goes next: a row or two of a session that speaks go before the chunks of other sessions' prompts,
+ * and never before what waits of their own.
+ */
+export function nextLong<F extends { readonly session: SessionId }>(
+  frames: readonly F[],
+  bytesOfFrame: (frame: F) => number,
+): number {
+  const passed = new Set<SessionId>();
+  for (const [at, frame] of frames.entries()) {
+    if (!passed.has(frame.session) && bytesOfFrame(frame) <= FEW_ROWS_BYTES) return at;
+    passed.add(frame.session);
+  }
+  return 0;
 }
 
 /** How far somebody came says nothing of what goes before or after it, and whoever waits shall hear it in time. */

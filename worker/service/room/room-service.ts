@@ -98,7 +98,7 @@ export class RoomService implements RoomApi {
     await this.#inside.place(source, contextTokens, byHand);
   }
 
-  async layByHand(model: ModelKey, byHand: LayersByHand): Promise<void> {
+  async layOut(model: ModelKey, byHand?: LayersByHand): Promise<void> {
     await this.#inside.layOut(model, byHand);
   }
 

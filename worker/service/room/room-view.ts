@@ -79,17 +79,24 @@ function modelView({ node, models, rates, nowMs }: ViewParts, model: ModelKey): 
   for (const device of node.records.live()) {
     for (const { placement: on } of node.records.of(device)?.driving ?? []) if (on.model === model) answers++;
   }
-  const isLoading = stages.some(({ phase }) => phase === 'loading' || phase === 'waiting');
   return {
     model,
     name: nameOfModel(model),
     ...(layers === undefined ? {} : { layers }),
     contextTokens: models.known(model)?.contextTokens ?? contextOf(model),
-    phase: stages.every(({ phase }) => phase === 'ready') ? 'ready' : isLoading ? 'loading' : 'interrupted',
+    phase: phaseOf(stages),
     stages,
     ...rates.of(model, stages, nowMs),
     answers,
   };
+}
+
+/** With a device away it cannot be whole, however much is loading elsewhere. */
+function phaseOf(stages: readonly RoomStage[]): RoomModelView['phase'] {
+  const has = (...phases: readonly RoomStage['phase'][]) => stages.some(({ phase }) => phases.includes(phase));
+  if (has('away')) return 'interrupted';
+  if (has('loading', 'waiting')) return 'loading';
+  return has('failed') ? 'interrupted' : 'ready';
 }
 
 function stagesOf(node: RoomNode<Rows>, { id, stages }: Placement): RoomStage[] {
