@@ -87,7 +87,7 @@ ${steps.map((step) => `<li>${step}</li>`).join('\n')}
 <h2>What you allow</h2>
 <p>“${escapeXml(facts.authority)}” vouches for names that end in .local and for private addresses, and for no site of the
 internet. Its key stays on your computer.</p>
-<p>To take it back, remove it where you installed it.</p>
+<p>To take it back, remove “${escapeXml(facts.authority)}” in the same settings in which you allowed it.</p>
 </footer>
 </main>
 </body>
@@ -106,7 +106,8 @@ const path = (text: string): string => `<span class="path">${text}</span>`;
 /** Eight pairs a line: so they are compared without losing one's place. */
 function compare(facts: StepsFacts): string {
   const lines = escapeXml(facts.fingerprint).match(/.{1,24}/g) ?? [];
-  return `<p class="note">Its fingerprint (SHA-256) must be the one that the computer shows:</p>
+  return `<p class="note">Its fingerprint (SHA-256) must be the one that the computer shows in its terminal. Where it differs from
+that, whatever this page says, do not go on:</p>
 <code>${lines.join('<br>')}</code>`;
 }
 

@@ -9,7 +9,8 @@ import { roomWords as words } from '../words/room.ts';
 /** The room in one card: how many are here, and what they run. */
 export function roomCard(app: App) {
   const view = app.room.view.value;
-  if (!view) return nothing;
+  // what keeps it out is told where it tries to get in
+  if (!view || (view.phase !== 'in' && view.refused !== undefined)) return nothing;
   const model = roomModel(view);
   const here = view.devices.filter(({ presence }) => presence !== 'away').length;
   return html`<a class="modelcard" href="#/room">
