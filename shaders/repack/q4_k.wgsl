@@ -20,7 +20,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let shift = (unit % 2u) * 4u;
   var words: vec4<u32>;
   for (var i = 0u; i < 4u; i++) {
-    words[i] = pack_nibbles(word_at(at + i * 8u) >> shift, word_at(at + i * 8u + 4u) >> shift);
+    let first = (word_at(at + i * 4u) >> shift) & 0x0f0f0f0fu;
+    let second = (word_at(at + 16u + i * 4u) >> shift) & 0x0f0f0f0fu;
+    words[i] = pack_nibbles(first | (second << 4u));
   }
   quants[rows.first * units + id.x] = words;
   if unit == 0u {

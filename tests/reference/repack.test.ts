@@ -109,8 +109,8 @@ function evenBytes(halves: number): number {
 }
 
 function nibble(quants: DataView | undefined, unit: number, k: number): number {
-  const word = (quants as DataView).getUint32(unit * 16 + (k >> 3) * 4, true);
-  return (word >>> (((k & 7) >> 1) * 4 + (k & 1) * 16)) & 15;
+  const word = (quants as DataView).getUint32(unit * 16 + ((k & 15) >> 2) * 4, true);
+  return (word >>> ((k >> 4) * 4 + ((k & 3) >> 1) * 8 + (k & 1) * 16)) & 15;
 }
 
 function or(blocks: Uint8Array, at: number, bits: number): void {

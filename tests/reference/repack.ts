@@ -85,12 +85,12 @@ const REPACK: Readonly<Record<FormatName, Repack>> = {
       repackScales(halves, at, scales, block * 4);
       for (let pair = 0; pair < 4; pair++) {
         for (let word = 0; word < 4; word++) {
-          const from = at + 8 + pair * 16 + word * 4;
+          const from = at + 8 + pair * 16 + word * 2;
           const to = block * 32 + pair * 8 + word;
-          const a = (halves[from] ?? 0) | ((halves[from + 1] ?? 0) << 16);
-          const b = (halves[from + 2] ?? 0) | ((halves[from + 3] ?? 0) << 16);
-          quants[to] = packNibbles(a, b);
-          quants[to + 4] = packNibbles(a >>> 4, b >>> 4);
+          const a = wordAt(halves, from);
+          const b = wordAt(halves, from + 8);
+          quants[to] = packNibbles((a & 0x0f0f0f0f) | ((b & 0x0f0f0f0f) << 4));
+          quants[to + 4] = packNibbles(((a >>> 4) & 0x0f0f0f0f) | (b & 0xf0f0f0f0));
         }
       }
     }
@@ -127,14 +127,7 @@ const HALVES = { q8_0: 17, q4_0: 9, q4_1: 10, q4_k: 72, q6_k: 105 };
 
 /** 16 bytes whose low nibbles are 16 weights and whose high nibbles the next 16, as one unit of four words. */
 function repackHalfBytes(halves: Uint16Array, at: number, quants: Uint32Array, to: number): void {
-  const a = (halves[at] ?? 0) | ((halves[at + 1] ?? 0) << 16);
-  const b = (halves[at + 2] ?? 0) | ((halves[at + 3] ?? 0) << 16);
-  const c = (halves[at + 4] ?? 0) | ((halves[at + 5] ?? 0) << 16);
-  const d = (halves[at + 6] ?? 0) | ((halves[at + 7] ?? 0) << 16);
-  quants[to] = packNibbles(a, b);
-  quants[to + 1] = packNibbles(c, d);
-  quants[to + 2] = packNibbles(a >>> 4, b >>> 4);
-  quants[to + 3] = packNibbles(c >>> 4, d >>> 4);
+  for (let i = 0; i < 4; i++) quants[to + i] = packNibbles(wordAt(halves, at + i * 2));
 }
 
 /** The 12 bytes: scales 0–3, minima 0–3 (6 bits), nibbles of scales and minima 4–7, whose top bits are in the first 8. */
@@ -185,8 +178,8 @@ function repackEights(
   for (let group = 0; group < 2; group++) {
     // 6-bit values in the bytes of two words: weights 0–3 and 4–7 of the group
     const low = group * 8;
-    const first = sixBits(word(halves, lowAt + low), word(halves, highAt + low), lowShift, highShift);
-    const last = sixBits(word(halves, lowAt + low + 2), word(halves, highAt + low + 2), lowShift, highShift);
+    const first = sixBits(wordAt(halves, lowAt + low), wordAt(halves, highAt + low), lowShift, highShift);
+    const last = sixBits(wordAt(halves, lowAt + low + 2), wordAt(halves, highAt + low + 2), lowShift, highShift);
     const shift = group * 16;
     const sixth = (last >>> 16) & 0x3f;
     const seventh = last >>> 24;
@@ -199,7 +192,7 @@ function repackEights(
   high[toUnit * 2 + eight] = c;
 }
 
-function word(halves: Uint16Array, at: number): number {
+function wordAt(halves: Uint16Array, at: number): number {
   return (halves[at] ?? 0) | ((halves[at + 1] ?? 0) << 16);
 }
 
@@ -221,15 +214,11 @@ function wordsOf(plane: Uint8Array): Uint32Array {
 }
 
 /**
- * Eight nibbles, four in the low nibbles of the bytes of each word, in the order that kernels unpack: weight 2k at bit
- * 4k of the low half, weight 2k + 1 at bit 4k of the high half, so that one mask takes two neighbours.
+ * Four bytes, whose low nibbles are weights 4j … 4j + 3 of a unit and high nibbles 16 weights later, in the order that
+ * kernels unpack: bytes 0, 2, 1, 3, so that one mask takes two neighbours.
  */
-function packNibbles(first: number, second: number): number {
-  const a = first & 0x0f0f0f0f;
-  const b = second & 0x0f0f0f0f;
-  const low = a | (a >>> 12); // weights 0, 2 in byte 0; 1, 3 in byte 1
-  const high = b | (b >>> 12);
-  return (low & 0xff) | ((high & 0xff) << 8) | ((low & 0xff00) << 8) | ((high & 0xff00) << 16);
+function packNibbles(bytes: number): number {
+  return (bytes & 0xff0000ff) | ((bytes & 0xff00) << 8) | ((bytes >>> 8) & 0xff00);
 }
 
 /** Rows of plain numbers, copied with zeros behind each up to whole units. */
