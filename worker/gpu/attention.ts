@@ -60,7 +60,8 @@ export function attention(gpu: Gpu, attention: Attention): Dispatch[] {
     window: window ?? 0,
   };
   if (batch > MAX_SINGLE_ROWS) {
-    const kernel = gpu.kernels.get('attention_prefill', { ...constants, chunks: Math.ceil(headSize / 32) });
+    const about = { role: 'attention-prefill', rows: TILE_ROWS, headSize } as const;
+    const kernel = gpu.kernels.get('attention_prefill', { ...constants, chunks: Math.ceil(headSize / 32) }, about);
     return [
       { kernel, buffers: [q, keys, values, pages, step, output], grid: [Math.ceil(batch / TILE_ROWS), heads, 1] },
     ];
@@ -72,7 +73,7 @@ export function attention(gpu: Gpu, attention: Attention): Dispatch[] {
   const { scratch } = attention;
   return [
     {
-      kernel: gpu.kernels.get('attention_decode', { ...split, block }),
+      kernel: gpu.kernels.get('attention_decode', { ...split, block }, { role: 'attention-decode', rows: 1, headSize }),
       buffers: [q, keys, values, pages, step, scratch],
       grid: [kvHeads * Math.ceil(group / block), batch, splits],
     },

@@ -12,7 +12,8 @@ export interface TensorFormat {
   /** Weights and bytes of one block in the file. */
   readonly blockWeights: number;
   readonly blockBytes: number;
-  readonly planes: readonly { readonly name: string; rowBytes(cols: number): number }[];
+  /** `bits` a weight; the plane named `scales` has scales and minima, the others the weights' own bits. */
+  readonly planes: readonly { readonly name: string; readonly bits: number; rowBytes(cols: number): number }[];
 }
 
 /** Rows [rowStart, rowStart + rows) of a tensor: a buffer for each plane of its format. */

@@ -40,6 +40,7 @@ function unpackKernel(gpu: Gpu, format: WeightFormat, cols: number): Kernel {
   const kernel: Kernel = {
     name: 'unpack',
     source,
+    about: { role: 'other' },
     layout,
     ready: gpu.device.createComputePipelineAsync({
       layout: gpu.device.createPipelineLayout({ bindGroupLayouts: [layout] }),
