@@ -5,9 +5,8 @@
 // attention_merge.wgsl joins the splits.
 // Grid: x is KV head and block of its query heads, y the row, z the split. 64 threads: one a position for the scores,
 // then one a group of four dimensions, as many positions at once as fit.
-#import parts/storage
 #import parts/splits
-#import parts/pages
+#import parts/key_value
 
 const HEAD4: u32 = $headSize / 4u;
 const LANES: u32 = 64u / HEAD4;
@@ -19,8 +18,8 @@ const PARTIAL4: u32 = HEAD4 + 1u;
 const LOWEST = -1e30;
 
 @group(0) @binding(0) var<storage, read> q: array<S4>;
-@group(0) @binding(1) var<storage, read> keys: array<S4>;
-@group(0) @binding(2) var<storage, read> values: array<S4>;
+@group(0) @binding(1) var<storage, read> keys: array<Quad>;
+@group(0) @binding(2) var<storage, read> values: array<Quad>;
 @group(0) @binding(3) var<storage, read> pages: array<u32>;
 @group(0) @binding(4) var<storage, read> step: Step;
 @group(0) @binding(5) var<storage, read_write> partials: array<vec4f>;
@@ -67,7 +66,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 
   for (var p = first_page; p < last_page; p++) {
     let page_first = (span.page + p) * PAGE_POSITIONS;
-    let place = place_of(row.slot, page_first, kv_head);
+    let kept = block_of(row.slot, page_first, kv_head);
     // positions of the page that count: what lies beyond them was never written
     let from_ = max(span.first, page_first) - page_first;
     let to = min(row.position + 1u - page_first, PAGE_POSITIONS);
@@ -76,9 +75,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     // zeros written out: a declaration without a value kept the page before's on Mesa 25 (lavapipe)
     var score = array<f32, BLOCK>();
     if counts {
-      let key = (place + thread) * HEAD4;
       for (var d = 0u; d < HEAD4; d++) {
-        let x = vec4f(keys[key + d]);
+        let x = unpack_quad(keys[key_quad(kept, thread, d)]);
         for (var h = 0u; h < BLOCK; h++) {
           score[h] += dot(queries[h * HEAD4 + d], x);
         }
@@ -111,7 +109,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     workgroupBarrier();
     if lane < LANES {
       for (var i = from_ + lane; i < to; i += LANES) {
-        let x = vec4f(values[(place + i) * HEAD4 + dimension]);
+        let x = unpack_quad(values[value_quad(kept, i, dimension)]);
         for (var h = 0u; h < BLOCK; h++) {
           sum[h] += scores[h * 64u + i] * x;
         }

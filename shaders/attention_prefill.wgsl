@@ -3,8 +3,7 @@
 // q: [row][head][headSize], rows `stride` apart; output: the same, padding columns and rows of padding zero.
 // Grid: x is the tile of rows, y the head. 64 threads, each 4 rows by 4 positions, then 4 rows by 4 dimensions.
 #import parts/step
-#import parts/store
-#import parts/pages
+#import parts/key_value
 
 const TILE = 32u;
 const TILE4 = 8u;    // vec4s of a tile's row
@@ -16,8 +15,8 @@ const STRIDE4: u32 = $stride / 4u;
 const LOWEST = -1e30;
 
 @group(0) @binding(0) var<storage, read> q: array<S4>;
-@group(0) @binding(1) var<storage, read> keys: array<S4>;
-@group(0) @binding(2) var<storage, read> values: array<S4>;
+@group(0) @binding(1) var<storage, read> keys: array<Quad>;
+@group(0) @binding(2) var<storage, read> values: array<Quad>;
 @group(0) @binding(3) var<storage, read> pages: array<u32>;
 @group(0) @binding(4) var<storage, read> step: Step;
 @group(0) @binding(5) var<storage, read_write> output: array<S4>;
@@ -26,6 +25,9 @@ var<workgroup> query_tile: array<vec4f, TILE * PITCH4>;  // [row][dimension of t
 var<workgroup> kv_tile: array<vec4f, TILE * PITCH4>;     // [position][dimension of the chunk]
 var<workgroup> weight_tile: array<vec4f, TILE * PITCH4>; // [row][position]
 var<workgroup> parts: array<vec4f, 64>;                  // [4 rows][8 threads of a row]
+
+/// Where keys and values begin: a block and a position of its page.
+struct Place { block: u32, position: u32 }
 
 /// Positions that a row attends; none when first > last.
 struct Reach { first: u32, last: u32 }
@@ -50,24 +52,30 @@ fn load_queries(first_row: u32, end_row: u32, head: u32, chunk: u32, thread: u32
   }
 }
 
-/// Loads 32 positions from `place` on, zeros where nothing was written yet.
-fn load_keys(place: u32, valid: u32, chunk: u32, thread: u32) {
+/// Loads 32 positions of a page from `place` on, zeros where nothing was written yet.
+fn load_keys(place: Place, valid: u32, chunk: u32, thread: u32) {
   for (var i = thread; i < TILE * TILE4; i += 64u) {
     let d = chunk * TILE4 + i % TILE4;
     var x = vec4f();
     if i / TILE4 < valid && d < HEAD4 {
-      x = vec4f(keys[(place + i / TILE4) * HEAD4 + d]);
+      x = unpack_quad(keys[key_quad(place.block, place.position + i / TILE4, d)]);
+#if q8
+      x *= bitcast<f32>(keys[scale_quad(place.block, place.position + i / TILE4)]);
+#endif
     }
     kv_tile[i / TILE4 * PITCH4 + i % TILE4] = x;
   }
 }
 
-fn load_values(place: u32, valid: u32, chunk: u32, thread: u32) {
+fn load_values(place: Place, valid: u32, chunk: u32, thread: u32) {
   for (var i = thread; i < TILE * TILE4; i += 64u) {
     let d = chunk * TILE4 + i % TILE4;
     var x = vec4f();
     if i / TILE4 < valid && d < HEAD4 {
-      x = vec4f(values[(place + i / TILE4) * HEAD4 + d]);
+      x = unpack_quad(values[value_quad(place.block, place.position + i / TILE4, d)]);
+#if q8
+      x *= bitcast<f32>(values[scale_quad(place.block, place.position + i / TILE4)]);
+#endif
     }
     kv_tile[i / TILE4 * PITCH4 + i % TILE4] = x;
   }
@@ -75,7 +83,7 @@ fn load_values(place: u32, valid: u32, chunk: u32, thread: u32) {
 
 /// sum (4 rows of 4 dimensions) = sum * rescale + weights . values, for one chunk of dimensions.
 fn accumulate(
-  sum: ptr<function, array<vec4f, 4>>, rescale: vec4f, place: u32, valid: u32, chunk: u32, thread: u32) {
+  sum: ptr<function, array<vec4f, 4>>, rescale: vec4f, place: Place, valid: u32, chunk: u32, thread: u32) {
   workgroupBarrier();
   load_values(place, valid, chunk, thread);
   workgroupBarrier();
@@ -181,7 +189,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     }
 
     for (var block = first / TILE; block <= last / TILE; block++) {
-      let place = place_of(slot, block * TILE, kv_head);
+      let place = Place(block_of(slot, block * TILE, kv_head), block * TILE % PAGE_POSITIONS);
       let valid = min(last + 1u - block * TILE, TILE);
 
       var score0 = vec4f();

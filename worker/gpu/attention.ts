@@ -1,5 +1,6 @@
 import { InternalError } from '../errors.ts';
 import type { Gpu } from './device.ts';
+import { type KvType, kvConstants } from './kv.ts';
 import type { Dispatch } from './program.ts';
 import { PAGE_POSITIONS, padded, STEP_CONSTANTS } from './step.ts';
 
@@ -19,6 +20,7 @@ export interface AttentionShape {
   /** A multiple of 4, at most 256. */
   readonly headSize: number;
   readonly pagesPerSlot: number;
+  readonly kv: KvType;
   /** A row attends its own position and the window - 1 before it; all when not given. */
   readonly window?: number;
   readonly batch: number;
@@ -27,7 +29,7 @@ export interface AttentionShape {
 export interface Attention extends AttentionShape {
   /** [row][heads][headSize]. */
   readonly q: GPUBuffer;
-  /** [page][kvHead][PAGE_POSITIONS][headSize]. */
+  /** Blocks of [page][kvHead]: see shaders/parts/pages.wgsl. */
   readonly keys: GPUBuffer;
   readonly values: GPUBuffer;
   /** u32: the page of [slot][pagesPerSlot]. */
@@ -42,21 +44,18 @@ export interface Attention extends AttentionShape {
 
 /** Causal attention of each row over the positions of its slot up to its own, whose keys and values are in their pages. */
 export function attention(gpu: Gpu, attention: Attention): Dispatch[] {
-  const { heads, kvHeads, headSize, pagesPerSlot, window, batch, q, keys, values, pages, step, output } = attention;
+  const { heads, kvHeads, headSize, window, batch, q, keys, values, pages, step, output } = attention;
   if (headSize % 4 !== 0 || headSize > MAX_HEAD_SIZE) {
     throw new InternalError(`Heads of ${headSize}; a multiple of 4 up to ${MAX_HEAD_SIZE} is needed.`);
   }
   if (heads % kvHeads !== 0) throw new InternalError(`${heads} heads cannot share ${kvHeads} KV heads evenly.`);
   const constants = {
     ...STEP_CONSTANTS,
+    ...kvConstants(attention),
     f16: gpu.storage === 'f16',
     heads,
-    kvHeads,
-    headSize,
     stride: padded(heads * headSize),
     scale: attention.scale,
-    pagesPerSlot,
-    pagePositions: PAGE_POSITIONS,
     window: window ?? 0,
   };
   if (batch > MAX_SINGLE_ROWS) {
@@ -86,12 +85,14 @@ export function attention(gpu: Gpu, attention: Attention): Dispatch[] {
 }
 
 /** Bytes that `attention` needs of its scratch buffer; no batch needs more than one of 16 rows. */
-export function attentionScratchBytes(shape: AttentionShape): number {
+export function attentionScratchBytes(
+  shape: Pick<AttentionShape, 'heads' | 'headSize' | 'pagesPerSlot' | 'window' | 'batch'>,
+): number {
   if (shape.batch > MAX_SINGLE_ROWS) return 0;
   return shape.batch * shape.heads * splitsOf(shape) * (shape.headSize + 4) * 4;
 }
 
-function splitsOf({ pagesPerSlot, window }: AttentionShape): number {
+function splitsOf({ pagesPerSlot, window }: Pick<AttentionShape, 'pagesPerSlot' | 'window'>): number {
   const pages = window === undefined ? pagesPerSlot : Math.min(pagesPerSlot, Math.ceil(window / PAGE_POSITIONS) + 1);
   return Math.max(1, Math.min(MAX_SPLITS, Math.ceil(pages / LEAST_PAGES)));
 }

@@ -1,4 +1,5 @@
 import { attentionScratchBytes } from '../gpu/attention.ts';
+import { kvBlockBytes } from '../gpu/kv.ts';
 import { STAGING_BYTES } from '../gpu/repack.ts';
 import { RESULT_WORDS, SETTINGS_WORDS, samplerScratchBytes } from '../gpu/sampler.ts';
 import { PAGE_POSITIONS, padded, STEP_WORDS } from '../gpu/step.ts';
@@ -12,8 +13,9 @@ export const KERNEL_SIZES: KernelSizes = {
   pagePositions: PAGE_POSITIONS,
   stepBytes: STEP_WORDS * 4,
   stagingBytes: STAGING_BYTES,
-  attentionScratchBytes: (heads, kvHeads, headSize, pagesPerSlot) =>
-    Math.max(...SMALL_BATCHES.map((batch) => attentionScratchBytes({ heads, kvHeads, headSize, pagesPerSlot, batch }))),
+  kvBlockBytes,
+  attentionScratchBytes: (heads, headSize, pagesPerSlot) =>
+    Math.max(...SMALL_BATCHES.map((batch) => attentionScratchBytes({ heads, headSize, pagesPerSlot, batch }))),
   samplerSettingsBytes: (slots) => slots * SETTINGS_WORDS * 4,
   samplerResultBytes: (logitRows) => logitRows * RESULT_WORDS * 4,
   samplerScratchBytes,

@@ -3,6 +3,7 @@ import { siluMul } from '../gpu/activation.ts';
 import { attention } from '../gpu/attention.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { embed } from '../gpu/embed.ts';
+import type { KvType } from '../gpu/kv.ts';
 import { linear } from '../gpu/linear.ts';
 import { rmsNorm } from '../gpu/norm.ts';
 import type { Dispatch } from '../gpu/program.ts';
@@ -21,6 +22,7 @@ export interface RecordedStage {
   readonly spec: ModelSpec;
   readonly range: StageRange;
   readonly pagesPerSlot: number;
+  readonly kv: KvType;
   readonly weights: StageWeights;
   readonly buffer: (name: StageBuffer) => GPUBuffer;
   /** Of each layer of the range. */
@@ -77,6 +79,7 @@ export class StageRecorder {
       kvHeads: spec.kvHeads,
       headSize: spec.headSize,
       pagesPerSlot: this.#stage.pagesPerSlot,
+      kv: this.#stage.kv,
       batch,
     };
     const project = (part: string, y: GPUBuffer) =>

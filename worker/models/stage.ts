@@ -47,6 +47,7 @@ export class Stage {
       spec,
       range,
       pagesPerSlot: plan.pagesPerSlot,
+      kv: plan.kv,
       weights,
       buffer: (name) => this.buffer(name),
       keys,

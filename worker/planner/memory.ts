@@ -15,6 +15,8 @@ export interface StageShape {
   readonly maxRows: number;
   readonly maxLogitRows: number;
   readonly storage: 'f16' | 'f32';
+  /** How keys and values are kept: in the storage type (also when not given), or in 8 bits. */
+  readonly kv?: 'storage' | 'q8';
 }
 
 /** Sizes that kernels and step layout fix; given as data, so that the planner imports no GPU code. */
@@ -23,8 +25,10 @@ export interface KernelSizes {
   readonly stepBytes: number;
   /** For the file's bytes at hand, before they are repacked. */
   readonly stagingBytes: number;
+  /** Of the keys, and again of the values, of one page and KV head. */
+  readonly kvBlockBytes: (storage: 'f16' | 'f32', kv: 'storage' | 'q8', headSize: number) => number;
   /** Largest that a step needs, whatever its rows. */
-  readonly attentionScratchBytes: (heads: number, kvHeads: number, headSize: number, pagesPerSlot: number) => number;
+  readonly attentionScratchBytes: (heads: number, headSize: number, pagesPerSlot: number) => number;
   readonly samplerSettingsBytes: (slots: number) => number;
   readonly samplerResultBytes: (logitRows: number) => number;
   readonly samplerScratchBytes: (logitRows: number, vocabulary: number) => number;
@@ -71,6 +75,7 @@ export interface StagePlan {
   /** Pages of keys and values that all slots share, and how many one slot may have. */
   readonly pages: number;
   readonly pagesPerSlot: number;
+  readonly kv: 'storage' | 'q8';
   /** Bytes of the keys (and again of the values) of one layer. */
   readonly kvLayerBytes: number;
   readonly buffers: readonly BufferPlan[];
@@ -89,8 +94,9 @@ export function planStage(
   const pages = pagesPerSlot * shape.sessions;
   const blocks = spec.blocks.slice(range.firstLayer, range.endLayer);
   const most = (of: (block: ModelSpec['blocks'][number]) => number) => Math.max(0, ...blocks.map(of));
+  const kv = shape.kv ?? 'storage';
   const kvLayerBytes =
-    most((block) => block.attention.kvHeads * block.attention.headSize) * pages * sizes.pagePositions * element;
+    most(({ attention }) => attention.kvHeads * sizes.kvBlockBytes(shape.storage, kv, attention.headSize)) * pages;
   const queryCols = sizes.padded(most((block) => block.attention.heads * block.attention.headSize));
   const keyCols = sizes.padded(most((block) => block.attention.kvHeads * block.attention.headSize));
   const hidden = sizes.padded(spec.hiddenSize);
@@ -107,9 +113,7 @@ export function planStage(
     { name: 'attended', bytes: maxRows * queryCols * element },
     {
       name: 'attention-scratch',
-      bytes: most(({ attention: { heads, kvHeads, headSize } }) =>
-        sizes.attentionScratchBytes(heads, kvHeads, headSize, pagesPerSlot),
-      ),
+      bytes: most(({ attention: { heads, headSize } }) => sizes.attentionScratchBytes(heads, headSize, pagesPerSlot)),
     },
     { name: 'gate', bytes: maxRows * mlp * element },
     { name: 'up', bytes: maxRows * mlp * element },
@@ -140,6 +144,7 @@ export function planStage(
     totalBytes: weightsBytes + kvBytes + scratchBytes,
     pages,
     pagesPerSlot,
+    kv,
     kvLayerBytes,
     buffers,
   };

@@ -1,5 +1,6 @@
 import { type AttentionShape, attention, attentionScratchBytes } from '../../../worker/gpu/attention.ts';
 import type { Gpu } from '../../../worker/gpu/device.ts';
+import type { KvShape, KvType } from '../../../worker/gpu/kv.ts';
 import { padded } from '../../../worker/gpu/step.ts';
 import {
   execute,
@@ -32,6 +33,7 @@ interface Shape {
   readonly kvHeads: number;
   readonly headSize: number;
   readonly pagesPerSlot: number;
+  readonly kv?: KvType;
   readonly window?: number;
   readonly rows: readonly Row[];
   readonly bucket: number;
@@ -191,7 +193,7 @@ export const cases: readonly KernelCase[] = [
     (shape): KernelCase => ({
       name: `attention (${shape.bucket > 16 ? 'tiles' : 'single rows'}): ${shape.what}`,
       async run(gpu, random) {
-        const kv = pagedKv(gpu, random, shape, lengthsOf(shape.rows));
+        const kv = pagedKv(gpu, random, kvShapeOf(shape), lengthsOf(shape.rows));
         const q = random.floats(shape.rows.length * shape.heads * shape.headSize, 2);
         const { actual, rounded } = await run(gpu, shape, kv, q);
         expectClose(gpu, 'attention', actual, reference(shape, kv, rounded), TOLERANCE[gpu.storage]);
@@ -203,7 +205,7 @@ export const cases: readonly KernelCase[] = [
     async run(gpu, random) {
       const shape = { heads: 14, kvHeads: 2, headSize: 64, pagesPerSlot: 3 };
       const rows = [{ slot: 1, position: 190 }, ...consecutive(0, 60, 9), { slot: 2, position: 7 }];
-      const kv = pagedKv(gpu, random, shape, lengthsOf(rows));
+      const kv = pagedKv(gpu, random, kvShapeOf(shape), lengthsOf(rows));
       const columns = shape.heads * shape.headSize;
       const q = random.floats(rows.length * columns, 2);
       const together = await run(gpu, { ...shape, what: '', rows, bucket: 16 }, kv, q);
@@ -231,7 +233,7 @@ export const cases: readonly KernelCase[] = [
         rows: [{ slot: 0, position: 150 }],
         bucket: 1,
       };
-      const kv = pagedKv(gpu, new Random('one'), shape, [151]);
+      const kv = pagedKv(gpu, new Random('one'), kvShapeOf(shape), [151]);
       for (const position of [0, 64, 149, 150]) {
         const at = kv.place(0, position, 0);
         const q = kv.keyValues.slice(at, at + 8).map((x) => x * 1000);
@@ -251,6 +253,15 @@ function lengthsOf(rows: readonly Row[]): number[] {
   return Array.from(lengths, (length) => length ?? 1);
 }
 
+function kvShapeOf({
+  kv = 'storage',
+  kvHeads,
+  headSize,
+  pagesPerSlot,
+}: Omit<Shape, 'what' | 'rows' | 'bucket'>): KvShape {
+  return { kv, kvHeads, headSize, pagesPerSlot };
+}
+
 async function run(gpu: Gpu, shape: Shape, kv: PagedKv, q: Float32Array) {
   const { heads, headSize, rows, bucket } = shape;
   const columns = heads * headSize;
@@ -259,7 +270,7 @@ async function run(gpu: Gpu, shape: Shape, kv: PagedKv, q: Float32Array) {
   whole.set(q);
   const queries = uploadStorage(gpu, spread(whole, columns, stride));
   const output = poisoned(gpu, bucket * stride, 'storage');
-  const parameters: AttentionShape = { ...shape, batch: bucket };
+  const parameters: AttentionShape = { ...shape, ...kvShapeOf(shape), batch: bucket };
   const dispatches = attention(gpu, {
     ...parameters,
     q: queries.buffer,

@@ -1,0 +1,51 @@
+// Keys and values of single positions, four dimensions (a quad) at a time. The importing kernel binds `pages` and
+// arrays of Quad. In 8 bits a number is a byte less 128, in units of its position's scale: largest of the head / 127.
+#import parts/store
+#import parts/pages
+
+#if q8
+alias Quad = u32;
+#else
+alias Quad = S4;
+#endif
+const UNIT_QUADS: u32 = UNIT_DIMS / 4u;
+
+/// Index of a quad of the key of a position (of its page).
+fn key_quad(block: u32, position: u32, quad: u32) -> u32 {
+  let unit = block * BLOCK_UNITS + quad / UNIT_QUADS * PAGE_POSITIONS + position;
+  return unit * UNIT_QUADS + quad % UNIT_QUADS;
+}
+
+fn value_quad(block: u32, position: u32, quad: u32) -> u32 {
+  return (block * BLOCK_UNITS + position * HEAD_UNITS) * UNIT_QUADS + quad;
+}
+
+#if q8
+fn scale_quad(block: u32, position: u32) -> u32 {
+  return (block * BLOCK_UNITS + HEAD_UNITS * PAGE_POSITIONS) * UNIT_QUADS + position;
+}
+
+/// The scale of a head whose largest number has this size.
+fn scale_of(largest: f32) -> f32 {
+  return max(largest, 1e-30) / 127.0;
+}
+
+/// Four numbers in units of their scale. Dimensions 0 and 1 are the low bytes of the halves, 2 and 3 the high ones: one
+/// mask then gives two that follow each other.
+fn pack_quad(x: vec4f) -> Quad {
+  let bytes = vec4u(vec4i(round(clamp(x, vec4f(-127.0), vec4f(127.0)))) + 128);
+  return bytes.x | (bytes.y << 16u) | (bytes.z << 8u) | (bytes.w << 24u);
+}
+
+fn unpack_quad(quad: Quad) -> vec4f {
+  return vec4f((vec4u(quad) >> vec4u(0u, 16u, 8u, 24u)) & vec4u(255u)) - 128.0;
+}
+#else
+fn pack_quad(x: vec4f) -> Quad {
+  return store4(x);
+}
+
+fn unpack_quad(quad: Quad) -> vec4f {
+  return vec4f(quad);
+}
+#endif
