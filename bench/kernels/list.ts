@@ -1,6 +1,7 @@
 import { ROW_BUCKETS } from '../../worker/generation/chunks.ts';
 import type { StorageType } from '../../worker/gpu/device.ts';
 import type { Kernel } from '../../worker/gpu/kernels.ts';
+import type { KvType } from '../../worker/gpu/kv.ts';
 import { Repacker } from '../../worker/gpu/repack.ts';
 import { MAX_LOGIT_ROWS, PAGE_POSITIONS } from '../../worker/gpu/step.ts';
 import { UnbackedModel } from '../../worker/models/compile-ahead.ts';
@@ -11,6 +12,8 @@ import { LLAMA_1B, type PaperModel, paperModel, QWEN3_4B, SMOLLM2 } from './shap
 
 /** Longest conversation that the kernels are specialized for. */
 export const CONTEXT_TOKENS = 4096;
+
+const KV_TYPES: readonly KvType[] = ['storage', 'q8'];
 
 /** What is written: SmolLM2 as its files come (its rows are too short for K blocks), the larger ones as people load them. */
 export const MODELS: readonly PaperModel[] = [
@@ -52,10 +55,12 @@ async function kernelsOf(
   const gpu = paperGpu(storage, limits);
   const formats = [...tensors.values()].filter(({ rows }) => rows > 1).map(({ format }) => formatByName(format));
   new Repacker(gpu, {} as GPUBuffer, formats);
-  const model = new UnbackedModel(gpu, firstLayers(spec), tensors, CONTEXT_TOKENS / PAGE_POSITIONS);
-  for (const rows of ROW_BUCKETS) {
-    for (const logitRows of [0, ...ROW_BUCKETS]) {
-      if (logitRows <= Math.min(rows, MAX_LOGIT_ROWS)) await model.prepare(rows, logitRows);
+  for (const kv of KV_TYPES) {
+    const model = new UnbackedModel(gpu, firstLayers(spec), tensors, CONTEXT_TOKENS / PAGE_POSITIONS, kv);
+    for (const rows of ROW_BUCKETS) {
+      for (const logitRows of [0, ...ROW_BUCKETS]) {
+        if (logitRows <= Math.min(rows, MAX_LOGIT_ROWS)) await model.prepare(rows, logitRows);
+      }
     }
   }
   return gpu.kernels.all;

@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { countLoads } from './count-loads.ts';
+
+const HEAD = `alias S4 = vec4<f16>;
+@group(0) @binding(0) var<storage, read> quants: array<vec4<u32>>;
+@group(0) @binding(1) var<storage, read> x: array<S4>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>; // not quants
+`;
+
+describe('counting loads', () => {
+  it('counts each load by an index, nested ones too, and leaves the rest', () => {
+    const { source, countsBinding, elementBytes } = countLoads(
+      `${HEAD}fn f(i: u32) -> u32 { return quants[quants[i].x + 1u].y + arrayLength(&quants) + u32(x[i * (2u)].x); }`,
+      [0, 1],
+    );
+    expect(source).toContain('return quants[counted_0(quants[counted_0(i)].x + 1u)].y + arrayLength(&quants)');
+    expect(source).toContain('x[counted_1(i * (2u))].x');
+    expect(countsBinding).toBe(3);
+    expect(elementBytes).toEqual([16, 8]);
+  });
+
+  it('counts no store', () => {
+    const { source } = countLoads(`${HEAD}fn f() { y[0] = 1.0; y[1] += y[2]; if y[3] == 0.0 { y[4] = 2.0; } }`, [2]);
+    expect(source).toContain(
+      'y[0] = 1.0; y[counted_0(1)] += y[counted_0(2)]; if y[counted_0(3)] == 0.0 { y[4] = 2.0; }',
+    );
+  });
+
+  it('refuses what it cannot follow', () => {
+    expect(() => countLoads(`${HEAD}fn f() { let p = &quants; }`, [0])).toThrow('let p = &quants');
+    expect(() => countLoads(`${HEAD}fn f() { let quants = 1; }`, [0])).toThrow('without an index');
+    expect(() => countLoads(HEAD, [7])).toThrow('Binding 7');
+  });
+});

@@ -1,0 +1,96 @@
+/** A kernel that counts its loads from some of its bindings, in a buffer that it got in addition. */
+export interface CountingKernel {
+  readonly source: string;
+  /** Binding of the counts, u32, one for each counted binding in the order in which they were asked for. */
+  readonly countsBinding: number;
+  /** Bytes of a load from each. */
+  readonly elementBytes: readonly number[];
+}
+
+/**
+ * Rewrites WGSL so that every load `name[index]` from the given bindings counts itself. A load of a part of an element
+ * counts as one of the whole element.
+ * @throws Error where a binding is used in any other way than by an index
+ */
+export function countLoads(source: string, bindings: readonly number[]): CountingKernel {
+  let text = source.replace(/\/\/[^\n]*/g, '');
+  const countsBinding = 1 + Math.max(...[...text.matchAll(/@binding\((\d+)\)/g)].map(([, binding]) => Number(binding)));
+  const names = bindings.map((binding) => declarationOf(text, binding));
+  const elementBytes = names.map(({ element }) => sizeOf(element, text));
+  for (const [i, { name }] of names.entries()) text = rewrite(text, name, `counted_${i}`);
+  const functions = names.map(
+    (_, i) => `fn counted_${i}(index: u32) -> u32 {\n  atomicAdd(&load_counts[${i}], 1u);\n  return index;\n}`,
+  );
+  const counts = `@group(0) @binding(${countsBinding}) var<storage, read_write> load_counts: array<atomic<u32>>;`;
+  return { source: `${text}\n${counts}\n${functions.join('\n')}\n`, countsBinding, elementBytes };
+}
+
+function declarationOf(text: string, binding: number): { readonly name: string; readonly element: string } {
+  const declaration = new RegExp(
+    `@group\\(0\\)\\s*@binding\\(${binding}\\)\\s*var<storage[^>]*>\\s*(\\w+)\\s*:\\s*array<([^;]+)>\\s*;`,
+  );
+  const [, name, element] = declaration.exec(text) ?? [];
+  if (name === undefined || element === undefined) throw new Error(`Binding ${binding} is no array in storage.`);
+  return { name, element: element.trim() };
+}
+
+const SCALAR_BYTES: Readonly<Record<string, number>> = { u32: 4, i32: 4, f32: 4, f16: 2 };
+
+function sizeOf(type: string, text: string): number {
+  const scalar = SCALAR_BYTES[type];
+  if (scalar !== undefined) return scalar;
+  const [, short, shortType] = /^vec([24])([uif])$/.exec(type) ?? [];
+  if (short !== undefined && shortType !== undefined) return Number(short) * 4;
+  const [, lanes, lane] = /^vec([24])<(\w+)>$/.exec(type) ?? [];
+  if (lanes !== undefined && lane !== undefined) return Number(lanes) * sizeOf(lane, text);
+  const [, alias] = new RegExp(`alias\\s+${type}\\s*=\\s*([^;]+);`).exec(text) ?? [];
+  if (alias !== undefined) return sizeOf(alias.trim(), text);
+  throw new Error(`The size of an element of type ${type} is not known.`);
+}
+
+/** `name[index]` becomes `name[counter(index)]`, but not where it is assigned to. */
+function rewrite(text: string, name: string, counter: string): string {
+  const use = new RegExp(`(?<![\\w.])${name}\\b\\s*`, 'g');
+  let result = '';
+  let at = 0;
+  for (let match = use.exec(text); match !== null; match = use.exec(text)) {
+    const end = use.lastIndex;
+    const isDeclared = /var<storage[^>]*>\s*$/.test(text.slice(0, match.index));
+    const isMeasured = /arrayLength\(\s*&\s*$/.test(text.slice(0, match.index));
+    if (isDeclared || isMeasured) continue;
+    if (text[end] !== '[') throw new Error(`${name} is used without an index: ${lineAt(text, match.index)}`);
+    const close = closing(text, end);
+    if (isAssigned(text.slice(close + 1))) continue;
+    const index = rewrite(text.slice(end + 1, close), name, counter);
+    result += `${text.slice(at, end + 1)}${counter}(${index})]`;
+    at = close + 1;
+    use.lastIndex = at;
+  }
+  return result + text.slice(at);
+}
+
+/** Whether what stands behind an element, its parts aside, is `=`. */
+function isAssigned(rest: string): boolean {
+  let text = rest;
+  for (;;) {
+    text = text.trimStart();
+    if (text.startsWith('[')) text = text.slice(closing(text, 0) + 1);
+    else if (/^\.\w+/.test(text)) text = text.replace(/^\.\w+/, '');
+    else return /^=(?!=)/.test(text);
+  }
+}
+
+function closing(text: string, open: number): number {
+  let depth = 0;
+  for (let i = open; i < text.length; i++) {
+    if (text[i] === '[') depth++;
+    else if (text[i] === ']' && --depth === 0) return i;
+  }
+  throw new Error(`A bracket is not closed: ${lineAt(text, open)}`);
+}
+
+function lineAt(text: string, at: number): string {
+  const from = text.lastIndexOf('\n', at) + 1;
+  const to = text.indexOf('\n', at);
+  return text.slice(from, to < 0 ? undefined : to).trim();
+}
