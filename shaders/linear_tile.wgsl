@@ -29,7 +29,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       inputs[i / 8u * PITCH + i % 8u] = x[((first_b + i / 8u) * shape.units + unit) * 8u + i % 8u];
     }
     for (var i = thread; i < 256u; i += THREADS) {
-      let eight = load_eight(min(first_n + i / 4u, shape.rows - 1u), unit, i % 4u);
+      let eight = load_eight(shape.plane_row + min(first_n + i / 4u, shape.rows - 1u), unit, i % 4u);
       let at = i / 4u * PITCH + i % 4u * 2u;
       weights[at] = S4(eight[0]);
       weights[at + 1u] = S4(eight[1]);

@@ -20,7 +20,7 @@ var<workgroup> eights: array<f32, 4u * BATCH * GROUPS * LANES / 8u>;
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) thread: u32) {
   let lane = thread % LANES;
   let row = (workgroup.x * GROUPS + thread / LANES) * 4u;
-  let rows = min(vec4(row) + vec4(0u, 1u, 2u, 3u), vec4(shape.rows - 1u));
+  let rows = shape.plane_row + min(vec4(row) + vec4(0u, 1u, 2u, 3u), vec4(shape.rows - 1u));
   var sums0 = Sums();
   var sums1 = Sums();
   var sums2 = Sums();
