@@ -70,6 +70,10 @@ export class ApiCounter {
   }
 }
 
+export function difference(more: ApiCounts, less: ApiCounts): ApiCounts {
+  return perUnit(less, more, 1);
+}
+
 /** What each of `per` units of work asked for, where work of one amount came to `less` and of another to `more`. */
 export function perUnit(less: ApiCounts, more: ApiCounts, per: number): ApiCounts {
   const entries = Object.entries(more) as [keyof ApiCounts, number][];

@@ -8,7 +8,7 @@ import { UnbackedModel } from '../../worker/models/compile-ahead.ts';
 import type { ModelSpec } from '../../worker/models/spec.ts';
 import { formatByName } from '../../worker/weights/formats/index.ts';
 import { type PaperLimits, paperGpu } from './paper-gpu.ts';
-import { LLAMA_1B, type PaperModel, paperModel, QWEN3_4B, SMOLLM2 } from './shapes.ts';
+import { LLAMA_1B, type PaperModel, paperModel, QWEN3_4B, SMOLLM2, withLargerEmbedding } from './shapes.ts';
 
 /** Longest conversation that the kernels are specialized for. */
 export const CONTEXT_TOKENS = 4096;
@@ -17,8 +17,8 @@ const KV_TYPES: readonly KvType[] = ['storage', 'q8'];
 
 /** What is written: SmolLM2 as its files come (its rows are too short for K blocks), the larger ones as people load them. */
 export const MODELS: readonly PaperModel[] = [
-  paperModel(SMOLLM2, 'q4_1', 'q8_0'),
-  paperModel(SMOLLM2, 'q4_0', 'q8_0'),
+  withLargerEmbedding(SMOLLM2, 'q4_1'),
+  withLargerEmbedding(SMOLLM2, 'q4_0'),
   paperModel(SMOLLM2, 'q8_0'),
   paperModel(SMOLLM2, 'f16'),
   paperModel(SMOLLM2, 'bf16'),

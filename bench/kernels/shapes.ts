@@ -79,23 +79,27 @@ const CONTEXT_TOKENS = 8192;
 /** As files have their norms in the formats that a matrix of one row may have here. */
 const VECTOR_FORMAT: FormatName = 'f32';
 
-/**
- * The model with every matrix in the encoding.
- * @param embedding the format of the embedding, where it has one of its own
- */
-export function paperModel(shape: ModelShape, encoding: Encoding, embedding?: FormatName): PaperModel {
+/** The model with its matrices in an encoding, or each in the format that its name is given. */
+export function paperModel(shape: ModelShape, encoding: Encoding | ((name: string) => FormatName)): PaperModel {
   const spec = specOf(shape);
+  const choose = typeof encoding === 'function' ? encoding : (name: string) => formatOf(name, encoding, shape);
   const tensors = new Map<string, TensorInfo>();
   let offset = 0;
   for (const { name, kind, rows, cols, optional } of stageTensors(spec, wholeModel(spec))) {
     if (optional) continue; // biases: these models have none
-    const matrix = name === 'token_embd.weight' ? (embedding ?? formatOf(name, encoding, shape)) : undefined;
-    const format = kind === 'vector' ? VECTOR_FORMAT : (matrix ?? formatOf(name, encoding, shape));
+    const format = kind === 'vector' ? VECTOR_FORMAT : choose(name);
     const bytes = fileBytes(formatByName(format), rows, cols);
     tensors.set(name, { name, cols, rows, shape: [cols, rows], format, offset, bytes });
     offset += bytes;
   }
-  return { name: `${shape.name} ${encoding}`, spec, tensors };
+  const suffix = typeof encoding === 'function' ? '' : ` ${encoding}`;
+  return { name: `${shape.name}${suffix}`, spec, tensors };
+}
+
+/** As files of 4-bit types have it: the embedding in 8 bits. */
+export function withLargerEmbedding(shape: ModelShape, format: FormatName): PaperModel {
+  const model = paperModel(shape, (name) => (name === 'token_embd.weight' ? 'q8_0' : format));
+  return { ...model, name: `${shape.name} ${format}` };
 }
 
 /** Q4_K_M: Q6_K for the tied embedding, and for values and the last product of the layers in which errors weigh most. */
