@@ -1,28 +1,29 @@
 /** A kernel that counts its loads from some of its bindings, in a buffer that it got in addition. */
 export interface CountingKernel {
   readonly source: string;
-  /** Binding of the counts, u32, one for each counted binding in the order in which they were asked for. */
+  /** Binding of the counts: bytes, u32, one for each counted binding in the order in which they were asked for. */
   readonly countsBinding: number;
-  /** Bytes of a load from each. */
-  readonly elementBytes: readonly number[];
 }
 
 /**
- * Rewrites WGSL so that every load `name[index]` from the given bindings counts itself. A load of a part of an element
- * counts as one of the whole element.
+ * Rewrites WGSL so that every load `name[index]` from the given bindings counts its bytes: those of one component where
+ * `.x` or `[i]` follows, and those of the whole element else, also where some of its components are used.
  * @throws Error where a binding is used in any other way than by an index
  */
 export function countLoads(source: string, bindings: readonly number[]): CountingKernel {
   let text = source.replace(/\/\/[^\n]*/g, '');
   const countsBinding = 1 + Math.max(...[...text.matchAll(/@binding\((\d+)\)/g)].map(([, binding]) => Number(binding)));
   const names = bindings.map((binding) => declarationOf(text, binding));
-  const elementBytes = names.map(({ element }) => sizeOf(element, text));
-  for (const [i, { name }] of names.entries()) text = rewrite(text, name, `counted_${i}`);
+  for (const [i, { name, element }] of names.entries()) {
+    const counter = { function: `counted_${i}`, bytes: sizeOf(element, text), lanes: lanesOf(element, text) };
+    text = rewrite(text, name, counter);
+  }
   const functions = names.map(
-    (_, i) => `fn counted_${i}(index: u32) -> u32 {\n  atomicAdd(&load_counts[${i}], 1u);\n  return index;\n}`,
+    (_, i) =>
+      `fn counted_${i}(index: u32, bytes: u32) -> u32 {\n  atomicAdd(&load_counts[${i}], bytes);\n  return index;\n}`,
   );
   const counts = `@group(0) @binding(${countsBinding}) var<storage, read_write> load_counts: array<atomic<u32>>;`;
-  return { source: `${text}\n${counts}\n${functions.join('\n')}\n`, countsBinding, elementBytes };
+  return { source: `${text}\n${counts}\n${functions.join('\n')}\n`, countsBinding };
 }
 
 function declarationOf(text: string, binding: number): { readonly name: string; readonly element: string } {
@@ -37,19 +38,37 @@ function declarationOf(text: string, binding: number): { readonly name: string; 
 const SCALAR_BYTES: Readonly<Record<string, number>> = { u32: 4, i32: 4, f32: 4, f16: 2 };
 
 function sizeOf(type: string, text: string): number {
-  const scalar = SCALAR_BYTES[type];
-  if (scalar !== undefined) return scalar;
-  const [, short, shortType] = /^vec([24])([uif])$/.exec(type) ?? [];
-  if (short !== undefined && shortType !== undefined) return Number(short) * 4;
-  const [, lanes, lane] = /^vec([24])<(\w+)>$/.exec(type) ?? [];
-  if (lanes !== undefined && lane !== undefined) return Number(lanes) * sizeOf(lane, text);
+  const known = SCALAR_BYTES[type];
+  if (known !== undefined) return known;
+  const { lanes, scalar } = vectorOf(type, text);
+  return lanes * sizeOf(scalar, text);
+}
+
+function lanesOf(type: string, text: string): number {
+  return SCALAR_BYTES[type] === undefined ? vectorOf(type, text).lanes : 1;
+}
+
+const SHORT: Readonly<Record<string, string>> = { u: 'u32', i: 'i32', f: 'f32', h: 'f16' };
+
+function vectorOf(type: string, text: string): { readonly lanes: number; readonly scalar: string } {
+  const [, lanes, short, long] = /^vec([24])(?:([uifh])|<\s*(\w+)\s*>)$/.exec(type) ?? [];
+  const scalar = long ?? SHORT[short ?? ''];
+  if (lanes !== undefined && scalar !== undefined) return { lanes: Number(lanes), scalar };
   const [, alias] = new RegExp(`alias\\s+${type}\\s*=\\s*([^;]+);`).exec(text) ?? [];
-  if (alias !== undefined) return sizeOf(alias.trim(), text);
-  throw new Error(`The size of an element of type ${type} is not known.`);
+  if (alias === undefined) throw new Error(`The size of an element of type ${type} is not known.`);
+  const name = alias.trim();
+  return SCALAR_BYTES[name] === undefined ? vectorOf(name, text) : { lanes: 1, scalar: name };
+}
+
+interface Counter {
+  readonly function: string;
+  /** Of an element, and its components. */
+  readonly bytes: number;
+  readonly lanes: number;
 }
 
 /** `name[index]` becomes `name[counter(index)]`, but not where it is assigned to. */
-function rewrite(text: string, name: string, counter: string): string {
+function rewrite(text: string, name: string, counter: Counter): string {
   const use = new RegExp(`(?<![\\w.])${name}\\b\\s*`, 'g');
   let result = '';
   let at = 0;
@@ -62,7 +81,9 @@ function rewrite(text: string, name: string, counter: string): string {
     const close = closing(text, end);
     if (isAssigned(text.slice(close + 1))) continue;
     const index = rewrite(text.slice(end + 1, close), name, counter);
-    result += `${text.slice(at, end + 1)}${counter}(${index})]`;
+    const isComponent = counter.lanes > 1 && /^\s*(\[|\.[xyzwrgba]\b)/.test(text.slice(close + 1));
+    const bytes = isComponent ? counter.bytes / counter.lanes : counter.bytes;
+    result += `${text.slice(at, end + 1)}${counter.function}(${index}, ${bytes}u)]`;
     at = close + 1;
     use.lastIndex = at;
   }

@@ -178,7 +178,7 @@ async function instrument(
   watched: (buffer: GPUBuffer) => boolean,
 ) {
   const bindings = buffers.flatMap((buffer, binding) => (watched(buffer) ? [binding] : []));
-  const { source, countsBinding, elementBytes } = countLoads(kernel.source, bindings);
+  const { source, countsBinding } = countLoads(kernel.source, bindings);
   const layout = device.createBindGroupLayout({ entries: bindingsOf(source) });
   const pipeline = await device.createComputePipelineAsync({
     label: kernel.name,
@@ -204,13 +204,13 @@ async function instrument(
     copy: (encoder: GPUCommandEncoder) => encoder.copyBufferToBuffer(counts, 0, read, 0, COUNT_BYTES),
     async read(): Promise<readonly (readonly [GPUBuffer, number])[]> {
       await read.mapAsync(GPUMapMode.READ);
-      const loads = new Uint32Array(read.getMappedRange().slice(0));
+      const bytes = new Uint32Array(read.getMappedRange().slice(0));
       read.destroy();
       counts.destroy();
       return bindings.map((binding, i) => {
         const buffer = buffers[binding];
         if (buffer === undefined) throw new Error(`${kernel.name} binds nothing at ${binding}.`);
-        return [buffer, (loads[i] ?? 0) * (elementBytes[i] ?? 0)] as const;
+        return [buffer, bytes[i] ?? 0] as const;
       });
     },
   };
