@@ -1,4 +1,4 @@
-// Joins the splits of attention_decode.wgsl: output = sum of e^(m_s - m) o_s / sum of e^(m_s - m) l_s.
+// Joins the splits of attention_decode.wgsl: output = sum of 2^(m_s - m) o_s / sum of 2^(m_s - m) l_s.
 // output: [row][head][headSize], rows `stride` apart, padding columns and rows of padding zero.
 // Grid: x is the head, y the row.
 #import parts/store
@@ -41,7 +41,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   var weight_sum = 0.0;
   for (var s = 0u; s < used; s++) {
     let at = partial + s * PARTIAL4;
-    let scale = exp(partials[at + HEAD4].x - largest);
+    let scale = exp2(partials[at + HEAD4].x - largest);
     weight_sum += scale * partials[at + HEAD4].y;
     sum += scale * partials[at + thread];
   }

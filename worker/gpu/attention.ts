@@ -1,5 +1,5 @@
 import { InternalError } from '../errors.ts';
-import type { Gpu } from './device.ts';
+import type { Gpu, StorageType } from './device.ts';
 import { type KvType, kvConstants } from './kv.ts';
 import type { Dispatch } from './program.ts';
 import { PAGE_POSITIONS, padded, STEP_CONSTANTS } from './step.ts';
@@ -7,9 +7,9 @@ import { PAGE_POSITIONS, padded, STEP_CONSTANTS } from './step.ts';
 /** Up to this many rows each is computed by itself, the same in every batch; beyond, in tiles. */
 const MAX_SINGLE_ROWS = 16;
 const TILE_ROWS = 32;
-/** Workgroups that share the positions of a row, at most; pages of one, at least. */
-const MAX_SPLITS = 16;
-const LEAST_PAGES = 2;
+/** Workgroups that share the positions of a row, at most; see shaders/parts/splits.wgsl. */
+const MAX_SPLITS = 32;
+const PAGES_ALONE = 8;
 const MAX_HEAD_SIZE = 256;
 /** Query heads that one workgroup computes, at most. */
 const MAX_BLOCK = 8;
@@ -68,11 +68,15 @@ export function attention(gpu: Gpu, attention: Attention): Dispatch[] {
   const group = heads / kvHeads;
   const block = Math.ceil(group / Math.ceil(group / MAX_BLOCK));
   const splits = splitsOf(attention);
-  const split = { ...constants, splits, leastPages: LEAST_PAGES };
+  const split = { ...constants, splits, pagesAlone: PAGES_ALONE };
   const { scratch } = attention;
   return [
     {
-      kernel: gpu.kernels.get('attention_decode', { ...split, block }, { role: 'attention-decode', rows: 1, headSize }),
+      kernel: gpu.kernels.get(
+        'attention_decode',
+        { ...split, ...decodeConstants(gpu.storage, attention.kv, block) },
+        { role: 'attention-decode', rows: 1, headSize },
+      ),
       buffers: [q, keys, values, pages, step, scratch],
       grid: [kvHeads * Math.ceil(group / block), batch, splits],
     },
@@ -94,5 +98,21 @@ export function attentionScratchBytes(
 
 function splitsOf({ pagesPerSlot, window }: Pick<AttentionShape, 'pagesPerSlot' | 'window'>): number {
   const pages = window === undefined ? pagesPerSlot : Math.min(pagesPerSlot, Math.ceil(window / PAGE_POSITIONS) + 1);
-  return Math.max(1, Math.min(MAX_SPLITS, Math.ceil(pages / LEAST_PAGES)));
+  return Math.min(pages, Math.max(PAGES_ALONE, Math.min(MAX_SPLITS, Math.ceil(pages / 2))));
+}
+
+/** How a workgroup of attention_decode computes `block` heads: see there. */
+function decodeConstants(storage: StorageType, kv: KvType, block: number) {
+  const sets = Math.ceil(block / 4);
+  const unitDims = kv === 'q8' ? 16 : storage === 'f16' ? 8 : 4;
+  const valueDims = kv === 'storage' && storage === 'f32' ? 4 : block <= 2 ? 8 : 4;
+  return {
+    block,
+    sets,
+    width: Math.max(2, Math.ceil(block / sets)),
+    perThread: 2,
+    valueDims,
+    valueQuads: valueDims / 4,
+    unitQuads: unitDims / 4,
+  } as const;
 }
