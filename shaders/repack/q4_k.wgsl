@@ -40,7 +40,7 @@ fn header(block: u32) -> vec4<u32> {
   let scales_low = a & 0x3f3f3f3fu;
   let scales_high = (c & 0x0f0f0f0fu) | ((a >> 2u) & 0x30303030u);
   return vec4(
-    word_at(block),
+    scales_at(block, 2u, true),
     scales_low | ((minima_low & 0x03030303u) << 6u),
     scales_high | ((minima_high & 0x03030303u) << 6u),
     gather_nibbles(minima_low >> 2u) | (gather_nibbles(minima_high >> 2u) << 16u),

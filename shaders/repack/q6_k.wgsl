@@ -29,7 +29,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     scales[row_scales + superblock * 4u + unit / 2u] = word_at(block + 192u + unit * 2u) ^ 0x80808080u;
   }
   if unit == 0u && superblock % 2u == 0u {
-    let word = halves_at(block + 208u, BLOCK_BYTES, superblock + 1u < superblocks);
+    let word = scales_at(block + 208u, BLOCK_BYTES, superblock + 1u < superblocks);
     scales[row_scales + superblocks * 4u + superblock / 2u] = word;
   }
 }

@@ -9,7 +9,7 @@ import { toHalf } from './half.ts';
 import type { Random } from './random.ts';
 
 /** Where the halves of a block are. Other bytes may have any value. */
-const HALF_OFFSETS: Readonly<Partial<Record<FormatName, readonly number[]>>> = {
+export const HALF_OFFSETS: Readonly<Partial<Record<FormatName, readonly number[]>>> = {
   q8_0: [0],
   q4_0: [0],
   q4_1: [0, 2],

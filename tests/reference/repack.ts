@@ -34,7 +34,7 @@ const REPACK: Readonly<Record<FormatName, Repack>> = {
     const scaleStride = wordsOfHalves(units) * 2;
     for (let row = 0, at = 0; row < rows; row++) {
       for (let unit = 0; unit < units; unit++, at += HALVES.q8_0) {
-        scales[row * scaleStride + unit] = halves[at] ?? 0;
+        scales[row * scaleStride + unit] = scaleBits(halves[at] ?? 0);
         for (let vector = 0; vector < 2; vector++) {
           const from = at + 1 + vector * 8;
           const to = ((row * 2 + vector) * units + unit) * 4;
@@ -58,7 +58,7 @@ const REPACK: Readonly<Record<FormatName, Repack>> = {
     const scaleStride = wordsOfHalves(units) * 2;
     for (let row = 0, at = 0, to = 0; row < rows; row++) {
       for (let unit = 0; unit < units; unit++, at += HALVES.q4_0, to += 4) {
-        scales[row * scaleStride + unit] = halves[at] ?? 0;
+        scales[row * scaleStride + unit] = scaleBits(halves[at] ?? 0);
         repackHalfBytes(halves, at + 1, quants, to);
       }
       if (units % 2 === 1) scales[row * scaleStride + units] = 0;
@@ -71,7 +71,7 @@ const REPACK: Readonly<Record<FormatName, Repack>> = {
     const scales = wordsOf(scalePlane);
     const blocks = rows * unitsOf(cols);
     for (let block = 0, at = 0; block < blocks; block++, at += HALVES.q4_1) {
-      scales[block] = (halves[at] ?? 0) | ((halves[at + 1] ?? 0) << 16);
+      scales[block] = scalePair(halves, at);
       repackHalfBytes(halves, at + 2, quants, block * 4);
     }
   },
@@ -115,7 +115,7 @@ const REPACK: Readonly<Record<FormatName, Repack>> = {
           const from = at + 96 + i * 2;
           scales[rowScales + block * 4 + i] = ((halves[from] ?? 0) | ((halves[from + 1] ?? 0) << 16)) ^ 0x80808080;
         }
-        const factor = (halves[at + 104] ?? 0) << ((block & 1) * 16);
+        const factor = scaleBits(halves[at + 104] ?? 0) << ((block & 1) * 16);
         scales[rowFactors + (block >> 1)] = (scales[rowFactors + (block >> 1)] ?? 0) | factor;
       }
     }
@@ -124,6 +124,25 @@ const REPACK: Readonly<Record<FormatName, Repack>> = {
 
 /** Halves of a block. */
 const HALVES = { q8_0: 17, q4_0: 9, q4_1: 10, q4_k: 72, q6_k: 105 };
+
+/**
+ * Bits of a half times 1024: subnormal ones become normal, which GPUs do not take for zero. All is exact below 64; what is
+ * more, and no file has, becomes the largest half.
+ */
+export function scaleBits(half: number): number {
+  const sign = half & 0x8000;
+  const exponent = (half >> 10) & 31;
+  if (exponent > 20) return sign | 0x7bff;
+  if (exponent > 0) return half + (10 << 10);
+  const fraction = half & 1023;
+  if (fraction === 0) return sign;
+  const top = 31 - Math.clz32(fraction);
+  return sign | ((top + 1) << 10) | ((fraction << (10 - top)) & 1023);
+}
+
+function scalePair(halves: Uint16Array, at: number): number {
+  return scaleBits(halves[at] ?? 0) | (scaleBits(halves[at + 1] ?? 0) << 16);
+}
 
 /** 16 bytes whose low nibbles are 16 weights and whose high nibbles the next 16, as one unit of four words. */
 function repackHalfBytes(halves: Uint16Array, at: number, quants: Uint32Array, to: number): void {
@@ -139,7 +158,7 @@ function repackScales(halves: Uint16Array, at: number, scales: Uint32Array, to: 
   const minimaHigh = ((c >>> 4) & 0x0f0f0f0f) | ((b >>> 2) & 0x30303030);
   const scalesLow = a & 0x3f3f3f3f;
   const scalesHigh = (c & 0x0f0f0f0f) | ((a >>> 2) & 0x30303030);
-  scales[to] = (halves[at] ?? 0) | ((halves[at + 1] ?? 0) << 16);
+  scales[to] = scalePair(halves, at);
   scales[to + 1] = scalesLow | ((minimaLow & 0x03030303) << 6);
   scales[to + 2] = scalesHigh | ((minimaHigh & 0x03030303) << 6);
   scales[to + 3] = gatherNibbles(minimaLow >>> 2) | (gatherNibbles(minimaHigh >>> 2) << 16);

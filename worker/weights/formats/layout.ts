@@ -1,4 +1,8 @@
-/** What the formats' files share: strides. */
+/**
+ * What the formats' files share: strides. The halves in planes of scales are the file's times 1024: those of 4- and 6-bit
+ * formats often are subnormal, which GPUs may take for zero. All below 64 stay exact; larger ones, which no file has,
+ * become the largest half (shaders/parts/scale_bits.wgsl).
+ */
 
 /** Weights that a kernel unpacks at a time; float rows are padded to a multiple of it. */
 export const UNIT_WEIGHTS = 32;
