@@ -26,7 +26,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   var sums3 = vec4f();
   for (var unit = 0u; unit < shape.units; unit++) {
     for (var i = thread; i < TILE * 8u; i += THREADS) {
-      inputs[i / 8u * PITCH + i % 8u] = x[((first_b + i / 8u) * shape.units + unit) * 8u + i % 8u];
+      inputs[i / 8u * PITCH + i % 8u] = x[(first_b + i / 8u) * x_stride4() + unit * 8u + i % 8u];
     }
     for (var i = thread; i < 256u; i += THREADS) {
       let eight = load_eight(shape.plane_row + min(first_n + i / 4u, shape.rows - 1u), unit, i % 4u);

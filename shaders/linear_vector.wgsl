@@ -69,7 +69,7 @@ fn load_inputs(i: u32) -> Inputs {
 }
 
 fn load_input(b: u32, i: u32) -> array<S4, 2> {
-  let at = (b * shape.units * 4u + i) * 2u;
+  let at = b * x_stride4() + i * 2u;
   return array<S4, 2>(x[at], x[at + 1u]);
 }
 

@@ -2,6 +2,7 @@
 // `wide`.
 #import parts/store
 #import parts/shape
+#import parts/row
 #import $format
 
 #if wide
@@ -15,6 +16,15 @@ alias Y = S;
 #if bias
 @group(0) @binding($biasBinding) var<storage, read> bias: array<f32>;
 #endif
+
+// From one row of x to the next.
+fn x_stride4() -> u32 {
+#if f16
+  return row_vectors(shape.units) * 2u;
+#else
+  return row_vectors(shape.units);
+#endif
+}
 
 // Output of row `row` of this part for row b of the batch: the sum, and what it is added to.
 fn write(b: u32, row: u32, sum: f32) {

@@ -2,7 +2,8 @@ import { InternalError } from '../errors.ts';
 import type { Gpu, StorageType } from './device.ts';
 import { type KvType, kvConstants } from './kv.ts';
 import type { Dispatch } from './program.ts';
-import { PAGE_POSITIONS, padded, STEP_CONSTANTS } from './step.ts';
+import { rowStride } from './row.ts';
+import { PAGE_POSITIONS, STEP_CONSTANTS } from './step.ts';
 
 /** Up to this many rows each is computed by itself, the same in every batch; beyond, in tiles. */
 const MAX_SINGLE_ROWS = 16;
@@ -27,7 +28,7 @@ export interface AttentionShape {
 }
 
 export interface Attention extends AttentionShape {
-  /** [row][heads][headSize]. */
+  /** Rows of activations (row.ts): [heads][headSize]. */
   readonly q: GPUBuffer;
   /** Blocks of [page][kvHead]: see shaders/parts/pages.wgsl. */
   readonly keys: GPUBuffer;
@@ -35,6 +36,7 @@ export interface Attention extends AttentionShape {
   /** u32: the page of [slot][pagesPerSlot]. */
   readonly pages: GPUBuffer;
   readonly step: GPUBuffer;
+  /** Rows of activations: [heads][headSize]. */
   readonly output: GPUBuffer;
   /** Multiplies q.k, usually 1 / sqrt(headSize). */
   readonly scale: number;
@@ -54,7 +56,7 @@ export function attention(gpu: Gpu, attention: Attention): Dispatch[] {
     ...kvConstants(attention),
     f16: gpu.storage === 'f16',
     heads,
-    stride: padded(heads * headSize),
+    stride: rowStride(gpu.storage, heads * headSize),
     scale: attention.scale,
     window: window ?? 0,
   };

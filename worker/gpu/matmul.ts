@@ -27,5 +27,5 @@ export function matmulKernel(storage: StorageType, form: LinearForm, part: PartR
   const grid: Grid = [Math.ceil(outputColumns(form.weight, part) / TILE_COLUMNS), form.batch / tile, 1];
   const constants = { ...linearConstants(storage, form), tile, threads };
   const about = aboutProduct(form.weight.format, tile, [tile, TILE_COLUMNS]);
-  return { name: 'linear_tile', constants, about, shape: linearShape(form.weight, part), grid };
+  return { name: 'linear_tile', constants, about, shape: linearShape(form, part), grid };
 }

@@ -18,5 +18,5 @@ export function matvecKernel(storage: StorageType, form: LinearForm, part: PartR
   const grid: Grid = [Math.ceil(outputColumns(form.weight, part) / VECTOR_ROWS), 1, 1];
   const constants = { ...linearConstants(storage, form), batch: form.batch };
   const about = aboutProduct(form.weight.format, form.batch);
-  return { name: 'linear_vector', constants, about, shape: linearShape(form.weight, part), grid };
+  return { name: 'linear_vector', constants, about, shape: linearShape(form, part), grid };
 }

@@ -7,10 +7,12 @@ import type { GpuTensor, TensorPart } from './tensor.ts';
 
 export interface Linear {
   readonly weight: GpuTensor;
-  /** `batch` rows of the storage type, padded(cols) columns apart, zeros beyond `cols`. */
+  /** `batch` rows of activations, see row.ts. */
   readonly x: GPUBuffer;
-  /** `batch` rows, padded(rows) columns apart; columns beyond `rows` become zero. */
+  /** `batch` rows; columns beyond `rows`, up to whole units, become zero. */
   readonly y: GPUBuffer;
+  /** Elements from one row of y to the next; padded(rows) when not given. */
+  readonly yStride?: number;
   /** Rows of x and y: 1, 2, 4 or a multiple of 8. */
   readonly batch: number;
   /** What y holds: the storage type, or f32. */
@@ -63,10 +65,12 @@ export function linearConstants(storage: StorageType, { weight, output, accumula
 }
 
 /** The fields of Shape in shaders/parts/linear.wgsl. */
-export function linearShape(weight: GpuTensor, part: PartRows): readonly number[] {
+export function linearShape(form: LinearForm, part: PartRows): readonly number[] {
+  const { weight, batch, yStride = padded(weight.rows) } = form;
   const units = padded(weight.cols) / UNIT;
   const bias = (weight.biasStart ?? 0) + part.rowStart;
-  return [units, part.rows, outputColumns(weight, part), part.rowStart, padded(weight.rows), part.planeRow, 0, bias];
+  const columns = outputColumns(weight, part);
+  return [units, part.rows, columns, part.rowStart, yStride, part.planeRow, batch, bias];
 }
 
 const shapeBuffers = new WeakMap<GPUDevice, Map<string, GPUBuffer>>();

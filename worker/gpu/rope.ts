@@ -2,6 +2,7 @@ import { InternalError } from '../errors.ts';
 import type { Gpu } from './device.ts';
 import { type KvType, kvConstants } from './kv.ts';
 import type { Dispatch } from './program.ts';
+import { rowStride } from './row.ts';
 import { padded, STEP_CONSTANTS } from './step.ts';
 
 const THREADS = 64;
@@ -10,7 +11,7 @@ const THREADS = 64;
 export type RopePairing = 'adjacent' | 'halves';
 
 export interface RopeKv {
-  /** [row][heads][headSize], rewritten in place. */
+  /** Rows of activations (row.ts), [heads][headSize], rewritten in place. */
   readonly q: GPUBuffer;
   /** [row][kvHeads][headSize]. */
   readonly k: GPUBuffer;
@@ -54,7 +55,7 @@ export function ropeKv(gpu: Gpu, rope: RopeKv): Dispatch[] {
   };
   const query = gpu.kernels.get('rope_query', {
     ...constants,
-    stride: padded(heads * headSize),
+    stride: rowStride(gpu.storage, heads * headSize),
     headNorm: qNorm !== undefined,
   });
   const keyValue = gpu.kernels.get('rope_key_value', {

@@ -15,6 +15,11 @@ export interface RowLayout {
   readonly stride: number;
 }
 
+/** From one row to the next, in elements of the storage type. */
+export function rowStride(storage: StorageType, cols: number): number {
+  return rowLayout(storage, cols).stride / (storage === 'f16' ? 2 : FLOAT_BYTES);
+}
+
 const EIGHT = 8;
 const FLOAT_BYTES = 4;
 const SCALE_BYTES = 16;

@@ -1,6 +1,7 @@
 import { attentionScratchBytes } from '../gpu/attention.ts';
 import { kvBlockBytes } from '../gpu/kv.ts';
 import { STAGING_BYTES } from '../gpu/repack.ts';
+import { rowLayout } from '../gpu/row.ts';
 import { RESULT_WORDS, SETTINGS_WORDS, samplerScratchBytes } from '../gpu/sampler.ts';
 import { PAGE_POSITIONS, padded, STEP_WORDS } from '../gpu/step.ts';
 import type { KernelSizes } from '../planner/memory.ts';
@@ -20,4 +21,5 @@ export const KERNEL_SIZES: KernelSizes = {
   samplerResultBytes: (logitRows) => logitRows * RESULT_WORDS * 4,
   samplerScratchBytes,
   padded,
+  rowBytes: (storage, columns) => rowLayout(storage, columns).stride,
 };

@@ -8,6 +8,7 @@ import { linear } from '../gpu/linear.ts';
 import { rmsNorm } from '../gpu/norm.ts';
 import type { Dispatch } from '../gpu/program.ts';
 import { ropeKv } from '../gpu/rope.ts';
+import { rowStride } from '../gpu/row.ts';
 import { sampler } from '../gpu/sampler.ts';
 import type { GpuTensor } from '../gpu/tensor.ts';
 import type { StageBuffer } from '../planner/memory.ts';
@@ -82,8 +83,9 @@ export class StageRecorder {
       kv: this.#stage.kv,
       batch,
     };
-    const project = (part: string, y: GPUBuffer) =>
+    const project = (part: string, y: GPUBuffer, yStride?: number) =>
       linear(gpu, {
+        ...optional('yStride', yStride),
         weight: this.#matrix(name(`${part}.weight`)),
         ...optional('bias', this.#stage.weights.vectors.get(name(`${part}.bias`))),
         x: normed,
@@ -94,7 +96,7 @@ export class StageRecorder {
       });
     return [
       ...this.#norm(name('attn_norm.weight'), batch),
-      ...project('attn_q', q),
+      ...project('attn_q', q, rowStride(gpu.storage, spec.heads * spec.headSize)),
       ...project('attn_k', this.#stage.buffer('k')),
       ...project('attn_v', this.#stage.buffer('v')),
       ...ropeKv(gpu, {
@@ -161,6 +163,7 @@ export class StageRecorder {
         input: this.#stage.buffer('hidden'),
         weight: this.#vector('output_norm.weight'),
         output: lastNormed,
+        form: 'normed',
         cols: this.#stage.spec.hiddenSize,
         eps: this.#stage.spec.normEps,
         batch: logitRows,
@@ -196,6 +199,7 @@ export class StageRecorder {
       input: this.#stage.buffer('hidden'),
       weight: this.#vector(weight),
       output: this.#stage.buffer('normed'),
+      form: 'normed',
       cols: this.#stage.spec.hiddenSize,
       eps: this.#stage.spec.normEps,
       batch,

@@ -1,6 +1,6 @@
 import type { ModelSpec, StageRange } from '../models/spec.ts';
 import { stageTensors } from '../models/spec.ts';
-import { formatByName, tensorBytes } from '../weights/formats/index.ts';
+import { weightBytes, weightLayout } from '../models/weight-layout.ts';
 import type { TensorInfo } from '../weights/types.ts';
 
 /** What a stage is asked to hold, beside its weights. */
@@ -33,6 +33,8 @@ export interface KernelSizes {
   readonly samplerResultBytes: (logitRows: number) => number;
   readonly samplerScratchBytes: (logitRows: number, vocabulary: number) => number;
   readonly padded: (columns: number) => number;
+  /** Of a row of activations with its tail. */
+  readonly rowBytes: (storage: 'f16' | 'f32', columns: number) => number;
 }
 
 export interface BufferPlan {
@@ -88,7 +90,7 @@ export function planStage(
   shape: StageShape,
   sizes: KernelSizes,
 ): StagePlan {
-  const weightsBytes = planWeights(spec, range, tensors);
+  const weightsBytes = weightBytes(weightLayout(stageTensors(spec, range), tensors));
   const element = shape.storage === 'f16' ? 2 : 4;
   const pagesPerSlot = Math.ceil(shape.contextTokens / sizes.pagePositions);
   const pages = pagesPerSlot * shape.sessions;
@@ -97,7 +99,8 @@ export function planStage(
   const kv = shape.kv ?? 'storage';
   const kvLayerBytes =
     most(({ attention }) => attention.kvHeads * sizes.kvBlockBytes(shape.storage, kv, attention.headSize)) * pages;
-  const queryCols = sizes.padded(most((block) => block.attention.heads * block.attention.headSize));
+  const row = (columns: number) => sizes.rowBytes(shape.storage, columns);
+  const queryRow = row(most((block) => block.attention.heads * block.attention.headSize));
   const keyCols = sizes.padded(most((block) => block.attention.kvHeads * block.attention.headSize));
   const hidden = sizes.padded(spec.hiddenSize);
   const mlp = sizes.padded(most((block) => block.mlp.size));
@@ -106,25 +109,25 @@ export function planStage(
     { name: 'staging', bytes: sizes.stagingBytes },
     { name: 'step', bytes: sizes.stepBytes },
     { name: 'hidden', bytes: maxRows * hidden * 4 },
-    { name: 'normed', bytes: maxRows * hidden * element },
-    { name: 'q', bytes: maxRows * queryCols * element },
+    { name: 'normed', bytes: maxRows * row(spec.hiddenSize) },
+    { name: 'q', bytes: maxRows * queryRow },
     { name: 'k', bytes: maxRows * keyCols * element },
     { name: 'v', bytes: maxRows * keyCols * element },
-    { name: 'attended', bytes: maxRows * queryCols * element },
+    { name: 'attended', bytes: maxRows * queryRow },
     {
       name: 'attention-scratch',
       bytes: most(({ attention: { heads, headSize } }) => sizes.attentionScratchBytes(heads, headSize, pagesPerSlot)),
     },
     { name: 'gate', bytes: maxRows * mlp * element },
     { name: 'up', bytes: maxRows * mlp * element },
-    { name: 'activated', bytes: maxRows * mlp * element },
+    { name: 'activated', bytes: maxRows * row(most((block) => block.mlp.size)) },
     { name: 'rope', bytes: pagesPerSlot * sizes.pagePositions * (spec.rope.dims / 2) * 8 },
     { name: 'pages', bytes: slots * pagesPerSlot * 4 },
     { name: 'sampled', bytes: slots * 4 },
   ];
   if (range.head) {
     buffers.push(
-      { name: 'last-normed', bytes: maxLogitRows * hidden * element },
+      { name: 'last-normed', bytes: maxLogitRows * row(spec.hiddenSize) },
       { name: 'logits', bytes: maxLogitRows * sizes.padded(spec.vocabulary) * 4 },
       { name: 'counts', bytes: slots * spec.vocabulary * 4 },
       { name: 'sampler-settings', bytes: sizes.samplerSettingsBytes(slots) },
@@ -148,18 +151,4 @@ export function planStage(
     kvLayerBytes,
     buffers,
   };
-}
-
-function planWeights(
-  spec: ModelSpec,
-  range: StageRange,
-  tensors: ReadonlyMap<string, Pick<TensorInfo, 'format'>>,
-): number {
-  let bytes = 0;
-  for (const { name, rows, cols, kind } of stageTensors(spec, range)) {
-    const tensor = tensors.get(name);
-    if (tensor === undefined) continue;
-    bytes += kind === 'vector' ? Math.ceil(cols / 4) * 16 : tensorBytes(formatByName(tensor.format), rows, cols);
-  }
-  return bytes;
 }

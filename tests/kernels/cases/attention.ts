@@ -2,19 +2,9 @@ import { type AttentionShape, attention, attentionScratchBytes } from '../../../
 import type { Gpu } from '../../../worker/gpu/device.ts';
 import type { KvShape, KvType } from '../../../worker/gpu/kv.ts';
 import { padded } from '../../../worker/gpu/step.ts';
-import {
-  execute,
-  expectClose,
-  expectEqual,
-  type KernelCase,
-  poisoned,
-  Random,
-  readFloats,
-  spread,
-  type Tolerance,
-  uploadStorage,
-} from '../harness.ts';
+import { execute, expectClose, expectEqual, type KernelCase, poisoned, Random, type Tolerance } from '../harness.ts';
 import { attend, type PagedKv, pagedKv } from '../kv.ts';
+import { poisonedRows, readRows, uploadRows } from '../rows.ts';
 import { uploadStep } from '../step.ts';
 
 /** f32: sums of some hundred products and exponentials; f16: the rounding of the output. */
@@ -276,11 +266,10 @@ function kvShapeOf({
 async function run(gpu: Gpu, shape: Shape, kv: PagedKv, q: Float32Array) {
   const { heads, headSize, rows, bucket } = shape;
   const columns = heads * headSize;
-  const stride = padded(columns);
   const whole = new Float32Array(bucket * columns);
   whole.set(q);
-  const queries = uploadStorage(gpu, spread(whole, columns, stride));
-  const output = poisoned(gpu, bucket * stride, 'storage');
+  const queries = uploadRows(gpu, whole, columns);
+  const output = poisonedRows(gpu, bucket, columns);
   const parameters: AttentionShape = { ...shape, ...kvShapeOf(shape), batch: bucket };
   const dispatches = attention(gpu, {
     ...parameters,
@@ -294,7 +283,7 @@ async function run(gpu: Gpu, shape: Shape, kv: PagedKv, q: Float32Array) {
     scratch: poisoned(gpu, Math.max(4, attentionScratchBytes(parameters) / 4), 'f32'),
   });
   await execute(gpu, dispatches);
-  return { actual: await readFloats(gpu, output, bucket * stride, 'storage'), rounded: queries.values };
+  return { actual: (await readRows(gpu, output, bucket, columns)).values, rounded: queries.values };
 }
 
 /** In float64, rows a stride apart; columns and rows of padding are zero. */

@@ -18,6 +18,7 @@ import {
   upload,
   uploadStorage,
 } from '../harness.ts';
+import { uploadRows } from '../rows.ts';
 import { bytesOfRows, type RandomWeights, randomWeights, uploadWeights } from '../weights.ts';
 
 interface Shape {
@@ -42,7 +43,7 @@ async function multiplies(gpu: Gpu, random: Random, shape: Shape): Promise<void>
   const weights = randomWeights(format, rows, cols, random);
   const weight = uploadWeights(gpu, weights, split && bytesOfRows(format, split, cols));
   if (split !== undefined) expectTrue(gpu, weight.parts.length > 1, `${rows} rows were not split at ${split}`);
-  const x = uploadStorage(gpu, spread(random.floats(batch * cols), cols, padded(cols)));
+  const x = uploadRows(gpu, random.floats(batch * cols), cols);
   const bias = shape.bias ? random.floats(rows) : undefined;
   const stride = padded(rows);
   const before = random.floats(batch * stride, Math.sqrt(cols));
@@ -156,7 +157,7 @@ export const cases: readonly KernelCase[] = [
         const x = random.floats(4 * cols);
         const stride = padded(rows);
         const run = async (first: number, batch: number) => {
-          const part = uploadStorage(gpu, spread(x.subarray(first * cols, (first + batch) * cols), cols, padded(cols)));
+          const part = uploadRows(gpu, x.subarray(first * cols, (first + batch) * cols), cols);
           const y = poisoned(gpu, batch * stride, 'f32');
           const options = { weight, x: part.buffer, y, batch, output: 'f32', accumulate: false } as const;
           await execute(gpu, linear(gpu, options));
@@ -180,7 +181,7 @@ export const cases: readonly KernelCase[] = [
       const blocks = new Uint8Array(values.buffer);
       for (const batch of [1, 8]) {
         const weight = uploadWeights(gpu, { format, rows: 1, cols: 32, blocks, values });
-        const x = uploadStorage(gpu, new Float32Array(32 * batch).fill(300));
+        const x = uploadRows(gpu, new Float32Array(32 * batch).fill(300), 32);
         const y = poisoned(gpu, 32 * batch, 'storage');
         await execute(gpu, linear(gpu, { weight, x: x.buffer, y, batch, output: 'storage', accumulate: false }));
         const got = await readFloats(gpu, y, 32 * batch, 'storage');

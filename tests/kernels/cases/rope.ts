@@ -2,17 +2,9 @@ import type { Gpu } from '../../../worker/gpu/device.ts';
 import type { KvType } from '../../../worker/gpu/kv.ts';
 import { type RopePairing, ropeKv } from '../../../worker/gpu/rope.ts';
 import { PAGE_POSITIONS, padded } from '../../../worker/gpu/step.ts';
-import {
-  execute,
-  expectClose,
-  expectTrue,
-  type KernelCase,
-  readFloats,
-  spread,
-  upload,
-  uploadStorage,
-} from '../harness.ts';
+import { execute, expectClose, expectTrue, type KernelCase, spread, upload, uploadStorage } from '../harness.ts';
 import { placeOf, readKv, shuffledPages, unwrittenKv } from '../kv.ts';
+import { readRows, uploadRows } from '../rows.ts';
 import { uploadStep } from '../step.ts';
 
 /** f32: a norm and four products; f16: the rounding of the output. */
@@ -62,7 +54,7 @@ function ropeCase(shape: Shape, kv: KvType): KernelCase {
       const table = shuffledPages(random, 3 * pagesPerSlot);
       const frequencies = Float64Array.from({ length: rotaryDims / 2 }, (_, i) => 10_000 ** ((-2 * i) / rotaryDims));
       const [qCols, kvCols] = [heads * headSize, kvHeads * headSize];
-      const q = uploadStorage(gpu, spread(random.floats(batch * qCols), qCols, padded(qCols)));
+      const q = uploadRows(gpu, random.floats(batch * qCols), qCols);
       const k = uploadStorage(gpu, spread(random.floats(batch * kvCols), kvCols, padded(kvCols)));
       const v = uploadStorage(gpu, spread(random.floats(batch * kvCols), kvCols, padded(kvCols)));
       const qNorm = random.floats(headSize, 2);
@@ -108,7 +100,7 @@ function ropeCase(shape: Shape, kv: KvType): KernelCase {
         }
       });
       const tolerance = TOLERANCE[gpu.storage];
-      const queries = await readFloats(gpu, q.buffer, expectedQ.length, 'storage');
+      const { values: queries } = await readRows(gpu, q.buffer, batch, qCols);
       expectClose(gpu, 'queries', queries, expectedQ, tolerance);
       for (const [what, buffer, expected, exact] of [
         ['keys', keys, expectedKeys, false],
