@@ -2,7 +2,8 @@
 import type { Gpu } from '../../worker/gpu/device.ts';
 import { allocateTensor, type GpuTensor } from '../../worker/gpu/tensor.ts';
 import { fileBytes } from '../../worker/weights/formats/index.ts';
-import type { FormatName, WeightFormat } from '../../worker/weights/types.ts';
+import { bytesOfPlane } from '../../worker/weights/formats/layout.ts';
+import type { FormatName, Plane, WeightFormat } from '../../worker/weights/types.ts';
 import { dequantize } from '../reference/dequantize.ts';
 import { repack } from '../reference/repack.ts';
 import { toHalf } from './half.ts';
@@ -75,8 +76,9 @@ export function uploadWeights(gpu: Gpu, weights: RandomWeights, partBytes = gpu.
   const planes = repack(format, blocks, rows, cols);
   for (const { planes: buffers, rowStart, rows: count } of tensor.parts) {
     for (const [i, buffer] of buffers.entries()) {
-      const stride = format.planes[i]?.rowBytes(cols) ?? 0;
-      gpu.device.queue.writeBuffer(buffer, 0, planes[i] as Uint8Array<ArrayBuffer>, rowStart * stride, count * stride);
+      const plane = format.planes[i] as Plane;
+      const [start, bytes] = [rowStart * plane.rowBytes(cols), bytesOfPlane(plane, count, cols)];
+      gpu.device.queue.writeBuffer(buffer, 0, planes[i] as Uint8Array<ArrayBuffer>, start, bytes);
     }
   }
   return tensor;

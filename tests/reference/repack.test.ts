@@ -50,12 +50,17 @@ const inverses: Readonly<Record<FormatName, Inverse>> = {
       const superblock = (row * units + unit) >> 3;
       const block = superblock * 144;
       const j = unit & 7;
-      const header = scales as DataView;
-      copyScale(scales, superblock * 16, blocks, block);
-      copyScale(scales, superblock * 16 + 2, blocks, block + 2);
-      const both = header.getUint8(superblock * 16 + 4 + j);
-      const min = (both >> 6) | (((header.getUint32(superblock * 16 + 12, true) >>> (4 * j)) & 15) << 2);
-      const scale = both & 63;
+      const group = (row >> 2) * ((units / 8) * 4 + Math.ceil(units / 16)) * 16 + (row & 3) * 4;
+      const header = group + (unit >> 3) * 64;
+      const field = (f: number) =>
+        ((scales as DataView).getUint32(header + 16 + Math.floor(f / 5) * 16, true) >>> ((f % 5) * 6)) & 63;
+      copyScale(scales, header, blocks, block);
+      copyScale(scales, header + 2, blocks, block + 2);
+      const scale = field(j);
+      const min =
+        j < 7
+          ? field(j + 8)
+          : (scales as DataView).getUint16(group + (units / 8) * 64 + (unit >> 4) * 16 + ((unit >> 3) & 1) * 2, true);
       const at = block + 4;
       if (j < 4) {
         or(blocks, at + j, scale);

@@ -80,9 +80,9 @@ const REPACK: Readonly<Record<FormatName, Repack>> = {
     const halves = halvesOf(source);
     const quants = wordsOf(quantPlane);
     const scales = wordsOf(scalePlane);
-    const blocks = rows * (cols / SUPERBLOCK_WEIGHTS);
-    for (let block = 0, at = 0; block < blocks; block++, at += HALVES.q4_k) {
-      repackScales(halves, at, scales, block * 4);
+    const superblocks = cols / SUPERBLOCK_WEIGHTS;
+    for (let block = 0, at = 0; block < rows * superblocks; block++, at += HALVES.q4_k) {
+      repackScales(halves, at, scales, Math.floor(block / superblocks), block % superblocks, superblocks);
       for (let pair = 0; pair < 4; pair++) {
         for (let word = 0; word < 4; word++) {
           const from = at + 8 + pair * 16 + word * 2;
@@ -150,25 +150,33 @@ function repackHalfBytes(halves: Uint16Array, at: number, quants: Uint32Array, t
 }
 
 /** The 12 bytes: scales 0–3, minima 0–3 (6 bits), nibbles of scales and minima 4–7, whose top bits are in the first 8. */
-function repackScales(halves: Uint16Array, at: number, scales: Uint32Array, to: number): void {
-  const a = (halves[at + 2] ?? 0) | ((halves[at + 3] ?? 0) << 16);
-  const b = (halves[at + 4] ?? 0) | ((halves[at + 5] ?? 0) << 16);
-  const c = (halves[at + 6] ?? 0) | ((halves[at + 7] ?? 0) << 16);
-  const minimaLow = b & 0x3f3f3f3f;
-  const minimaHigh = ((c >>> 4) & 0x0f0f0f0f) | ((b >>> 2) & 0x30303030);
-  const scalesLow = a & 0x3f3f3f3f;
-  const scalesHigh = (c & 0x0f0f0f0f) | ((a >>> 2) & 0x30303030);
-  scales[to] = scalePair(halves, at);
-  scales[to + 1] = scalesLow | ((minimaLow & 0x03030303) << 6);
-  scales[to + 2] = scalesHigh | ((minimaHigh & 0x03030303) << 6);
-  scales[to + 3] = gatherNibbles(minimaLow >>> 2) | (gatherNibbles(minimaHigh >>> 2) << 16);
-}
-
-/** The low nibbles of a word's four bytes, side by side in 16 bits. */
-function gatherNibbles(word: number): number {
-  const nibbles = word & 0x0f0f0f0f;
-  const pairs = nibbles | (nibbles >>> 4);
-  return (pairs & 0xff) | ((pairs >>> 8) & 0xff00);
+function repackScales(
+  halves: Uint16Array,
+  at: number,
+  scales: Uint32Array,
+  row: number,
+  superblock: number,
+  superblocks: number,
+): void {
+  const byte = (i: number) => ((halves[at + 2 + (i >> 1)] ?? 0) >> ((i & 1) * 8)) & 255;
+  const fields = Array.from({ length: 16 }, (_, field) => {
+    const j = field & 7;
+    const first = field < 8 ? 0 : 4; // scales, or minima
+    if (j < 4) return byte(first + j) & 63;
+    return ((byte(4 + j) >> first) & 15) | ((byte(first + j - 4) >> 6) << 4);
+  });
+  // four rows side by side
+  const start = (row >> 2) * (superblocks * 4 + Math.ceil(superblocks / 2)) * 4 + (row & 3);
+  const header = start + superblock * 16;
+  scales[header] = scalePair(halves, at);
+  for (let word = 0; word < 3; word++) {
+    scales[header + 4 + word * 4] = fields
+      .slice(word * 5, word * 5 + 5)
+      .reduce((packed, field, i) => packed | (field << (i * 6)), 0);
+  }
+  const last = start + superblocks * 16 + (superblock >> 1) * 4;
+  const other = superblock % 2 === 0 ? 0 : (scales[last] ?? 0);
+  scales[last] = other | ((fields[15] ?? 0) << ((superblock % 2) * 16));
 }
 
 function scaleWords(superblocks: number): number {

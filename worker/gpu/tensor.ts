@@ -13,7 +13,15 @@ export interface TensorFormat {
   readonly blockWeights: number;
   readonly blockBytes: number;
   /** `bits` a weight; the plane named `scales` has scales and minima, the others the weights' own bits. */
-  readonly planes: readonly { readonly name: string; readonly bits: number; rowBytes(cols: number): number }[];
+  readonly planes: readonly TensorPlane[];
+}
+
+export interface TensorPlane {
+  readonly name: string;
+  readonly bits: number;
+  rowBytes(cols: number): number;
+  /** Rows that lie side by side, so that there is a multiple of so many; 1 where it is not given. */
+  readonly rowsTogether?: number;
 }
 
 /** Rows [rowStart, rowStart + rows) of a tensor: a buffer for each plane of its format. */
@@ -86,7 +94,8 @@ export function allocateTensor(
       const planes: GPUBuffer[] = [];
       parts.push({ rowStart, rows: partRows, planes, planeRow: 0 });
       for (const plane of format.planes) {
-        const bytes = partRows * plane.rowBytes(cols);
+        const { rowsTogether = 1 } = plane;
+        const bytes = Math.ceil(partRows / rowsTogether) * rowsTogether * plane.rowBytes(cols);
         planes.push(gpu.ledger.buffer(`${label} ${plane.name}`, bytes, 'weights', STORAGE | COPY_DST | COPY_SRC));
       }
     }
