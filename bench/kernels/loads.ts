@@ -26,7 +26,7 @@ const WIDE: ModelShape = {
 const NARROW: ModelShape = { ...SMOLLM2, name: '576 x 1536', layers: 1, vocabulary: 512 };
 const FORMATS: readonly FormatName[] = ['f32', 'f16', 'bf16', 'q8_0', 'q4_0', 'q4_1', 'q4_k', 'q6_k'];
 
-const BATCHES = [1, 2, 4];
+const BATCHES = [1, 4];
 
 export interface WeightLoads {
   readonly shape: string;
@@ -45,13 +45,12 @@ export async function weightLoads(
 ): Promise<readonly WeightLoads[]> {
   const loads: WeightLoads[] = [];
   for (const storage of storages) {
+    const gpu = new Gpu(device, storage, true, BUDGET_BYTES, false);
     for (const format of FORMATS) {
       for (const shape of [WIDE, NARROW]) {
-        const model = modelFor(shape, format);
-        const gpu = new Gpu(device, storage, true, BUDGET_BYTES, false);
-        const { stage, weights } = paperStage(gpu, model, { contextTokens: 64, maxRows: 4 });
+        const { stage, weights } = paperStage(gpu, modelFor(shape, format), { contextTokens: 64, maxRows: 4 });
+        const planes = planesOf(weights, format);
         for (const rows of BATCHES) {
-          const planes = planesOf(weights, format);
           const products = ({ kernel: { about } }: Dispatch) => about.role.startsWith('mat');
           const bytes = await countStep(stage, rows, 0, (buffer) => planes.has(buffer), products);
           const worst = { quants: 0, scales: 0 };
@@ -179,12 +178,7 @@ async function instrument(
 ) {
   const bindings = buffers.flatMap((buffer, binding) => (watched(buffer) ? [binding] : []));
   const { source, countsBinding } = countLoads(kernel.source, bindings);
-  const layout = device.createBindGroupLayout({ entries: bindingsOf(source) });
-  const pipeline = await device.createComputePipelineAsync({
-    label: kernel.name,
-    layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-    compute: { module: device.createShaderModule({ label: kernel.name, code: source }), entryPoint: 'main' },
-  });
+  const { layout, pipeline } = await compile(device, kernel.name, source);
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC;
   const counts = device.createBuffer({ size: COUNT_BYTES, usage });
   const read = device.createBuffer({ size: COUNT_BYTES, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
@@ -214,4 +208,29 @@ async function instrument(
       });
     },
   };
+}
+
+interface Compiled {
+  readonly layout: GPUBindGroupLayout;
+  readonly pipeline: GPUComputePipeline;
+}
+
+const compiled = new WeakMap<GPUDevice, Map<string, Promise<Compiled>>>();
+
+/** Once a device: formats share what is not theirs, and layers what is. */
+function compile(device: GPUDevice, label: string, source: string): Promise<Compiled> {
+  const known = compiled.get(device) ?? new Map<string, Promise<Compiled>>();
+  compiled.set(device, known);
+  const layout = device.createBindGroupLayout({ entries: bindingsOf(source) });
+  const made =
+    known.get(source) ??
+    device
+      .createComputePipelineAsync({
+        label,
+        layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+        compute: { module: device.createShaderModule({ label, code: source }), entryPoint: 'main' },
+      })
+      .then((pipeline) => ({ layout, pipeline }));
+  known.set(source, made);
+  return made;
 }
