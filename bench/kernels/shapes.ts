@@ -133,7 +133,7 @@ function specOf(shape: ModelShape): ModelSpec {
     hiddenSize: shape.hiddenSize,
     vocabulary: shape.vocabulary,
     contextTokens: CONTEXT_TOKENS,
-    normEps: shape.normEps,
+    normEps: Math.fround(shape.normEps), // as a file has it
     rope: {
       theta: shape.ropeTheta,
       dims: headSize,
