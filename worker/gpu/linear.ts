@@ -1,6 +1,5 @@
-import { InternalError } from '../errors.ts';
 import type { Gpu, StorageType } from './device.ts';
-import { matmulKernel, tileRows } from './matmul.ts';
+import { matmulKernel } from './matmul.ts';
 import { matvecKernel } from './matvec.ts';
 import { type Linear, type LinearForm, type LinearKernel, type PartRows, shapeBuffer } from './product.ts';
 import type { Dispatch } from './program.ts';
@@ -19,9 +18,5 @@ export function linear(gpu: Gpu, options: Linear): Dispatch[] {
 export function linearKernel(storage: StorageType, form: LinearForm, part: PartRows): LinearKernel {
   const { batch } = form;
   if (batch === 1 || batch === 2 || batch === 4) return matvecKernel(storage, form, part);
-  const tile = tileRows(storage, batch);
-  if (tile === undefined) {
-    throw new InternalError(`A product of ${batch} rows was asked for: 1, 2, 4 or a multiple of 8 are allowed.`);
-  }
-  return matmulKernel(storage, form, part, tile);
+  return matmulKernel(storage, form, part);
 }

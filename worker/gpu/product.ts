@@ -13,7 +13,7 @@ export interface Linear {
   readonly y: GPUBuffer;
   /** Elements from one row of y to the next; padded(rows) when not given. */
   readonly yStride?: number;
-  /** Rows of x and y: 1, 2, 4 or a multiple of 8. */
+  /** Rows of x and y, any number; 1, 2 and 4 are computed as vectors. */
   readonly batch: number;
   /** What y holds: the storage type, or f32. */
   readonly output: 'storage' | 'f32';
@@ -30,10 +30,10 @@ export type PartRows = Pick<TensorPart, 'rowStart' | 'rows' | 'planeRow'>;
 
 /** A shader file, the constants that specialize it, and what differs from product to product without compiling anew. */
 export interface LinearKernel {
-  readonly name: 'linear_vector' | 'linear_tile';
+  readonly name: 'linear_vector' | 'linear_tile' | 'linear_tile_f32';
   readonly constants: Constants;
   readonly about: KernelAbout;
-  /** The fields of Shape in shaders/parts/linear.wgsl. */
+  /** The fields of Shape in shaders/parts/shape.wgsl. */
   readonly shape: readonly number[];
   readonly grid: Grid;
 }
@@ -64,7 +64,7 @@ export function linearConstants(storage: StorageType, { weight, output, accumula
   };
 }
 
-/** The fields of Shape in shaders/parts/linear.wgsl. */
+/** The fields of Shape in shaders/parts/shape.wgsl. */
 export function linearShape(form: LinearForm, part: PartRows): readonly number[] {
   const { weight, batch, yStride = padded(weight.rows) } = form;
   const units = padded(weight.cols) / UNIT;
