@@ -3,6 +3,7 @@
 #import parts/page_sizes
 
 const SPLITS: u32 = $splits;
+const SPLIT_PAGES: u32 = $splitPages; // a split's, at most
 const PAGES_ALONE: u32 = $pagesAlone; // up to so many pages each is a split; two together are less work where there are enough
 
 struct Span {

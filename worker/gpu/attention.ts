@@ -12,6 +12,8 @@ const TILE_ROWS = 32;
 const MAX_SPLITS = 32;
 const PAGES_ALONE = 8;
 const MAX_HEAD_SIZE = 256;
+/** Columns that a workgroup of attention_merge writes. */
+const MERGE_COLUMNS = 256;
 /** Query heads that one workgroup computes, at most. */
 const MAX_BLOCK = 8;
 
@@ -67,54 +69,67 @@ export function attention(gpu: Gpu, attention: Attention): Dispatch[] {
       { kernel, buffers: [q, keys, values, pages, step, output], grid: [Math.ceil(batch / TILE_ROWS), heads, 1] },
     ];
   }
-  const group = heads / kvHeads;
-  const block = Math.ceil(group / Math.ceil(group / MAX_BLOCK));
-  const splits = splitsOf(attention);
-  const split = { ...constants, splits, pagesAlone: PAGES_ALONE };
+  const decode = decodeConstants(gpu.storage, attention);
   const { scratch } = attention;
   return [
     {
       kernel: gpu.kernels.get(
         'attention_decode',
-        { ...split, ...decodeConstants(gpu.storage, attention.kv, block) },
+        { ...constants, ...decode },
         { role: 'attention-decode', rows: 1, headSize },
       ),
       buffers: [q, keys, values, pages, step, scratch],
-      grid: [kvHeads * Math.ceil(group / block), batch, splits],
+      grid: [kvHeads * Math.ceil(heads / kvHeads / decode.block), batch, decode.splits],
     },
     {
-      kernel: gpu.kernels.get('attention_merge', split),
-      buffers: [scratch, step, output],
-      grid: [heads, batch, 1],
+      kernel: gpu.kernels.get('attention_merge', { ...constants, ...decode }),
+      buffers: [scratch, q, step, output],
+      grid: [Math.ceil((heads * headSize) / MERGE_COLUMNS), batch, 1],
     },
   ];
 }
 
 /** Bytes that `attention` needs of its scratch buffer; no batch needs more than one of 16 rows. */
-export function attentionScratchBytes(
-  shape: Pick<AttentionShape, 'heads' | 'headSize' | 'pagesPerSlot' | 'window' | 'batch'>,
-): number {
+export function attentionScratchBytes(shape: ScratchShape): number {
   if (shape.batch > MAX_SINGLE_ROWS) return 0;
   return shape.batch * shape.heads * splitsOf(shape) * (shape.headSize + 4) * 4;
 }
 
-function splitsOf({ pagesPerSlot, window }: Pick<AttentionShape, 'pagesPerSlot' | 'window'>): number {
+type ScratchShape = Omit<AttentionShape, 'kv'>;
+
+/** Splits of the longest row: as shaders/parts/splits.wgsl makes them. */
+function splitsOf(shape: ScratchShape): number {
+  const { pagesPerSlot, window } = shape;
   const pages = window === undefined ? pagesPerSlot : Math.min(pagesPerSlot, Math.ceil(window / PAGE_POSITIONS) + 1);
-  return Math.min(pages, Math.max(PAGES_ALONE, Math.min(MAX_SPLITS, Math.ceil(pages / 2))));
+  return Math.max(
+    Math.min(pages, PAGES_ALONE),
+    Math.min(MAX_SPLITS, Math.ceil(pages / 2)),
+    Math.ceil(pages / blockOf(shape).splitPages),
+  );
 }
 
-/** How a workgroup of attention_decode computes `block` heads: see there. */
-function decodeConstants(storage: StorageType, kv: KvType, block: number) {
+/** Query heads that a workgroup computes together, in vectors of up to four (`sets` of `width`), and pages it takes. */
+function blockOf({ heads, kvHeads }: ScratchShape) {
+  const group = heads / kvHeads;
+  const block = Math.ceil(group / Math.ceil(group / MAX_BLOCK));
   const sets = Math.ceil(block / 4);
-  const unitDims = kv === 'q8' ? 16 : storage === 'f16' ? 8 : 4;
-  const valueDims = kv === 'storage' && storage === 'f32' ? 4 : block <= 2 ? 8 : 4;
+  // 4 KiB of scores; and of four outputs a thread, which take their place
+  return { block, sets, width: Math.max(2, Math.ceil(block / sets)), splitPages: 4 / sets };
+}
+
+/**
+ * What shaders/attention_decode.wgsl asks for. Two positions a thread and eight dimensions (a 16-byte load in f16) for up
+ * to two heads, four for more, take fewer than 104 half registers on Apple up to groups of 4.
+ */
+function decodeConstants(storage: StorageType, shape: AttentionShape) {
+  const { block, sets, width, splitPages } = blockOf(shape);
+  const splits = splitsOf(shape);
+  const bytes = shape.kv === 'q8';
+  const wordDims = storage === 'f16' ? 8 : 4;
+  const valueDims = block <= 2 && (bytes || storage === 'f16') ? 8 : 4;
   return {
-    block,
-    sets,
-    width: Math.max(2, Math.ceil(block / sets)),
-    perThread: 2,
-    valueDims,
-    valueQuads: valueDims / 4,
-    unitQuads: unitDims / 4,
-  } as const;
+    ...{ splits, splitPages, pagesAlone: PAGES_ALONE },
+    ...{ block, sets, width, perThread: 2 },
+    ...{ valueDims, valueQuads: valueDims / 4, wordQuads: wordDims / 4, unitWords: bytes ? 16 / wordDims : 1 },
+  };
 }

@@ -15,8 +15,8 @@ export const KERNEL_SIZES: KernelSizes = {
   stepBytes: STEP_WORDS * 4,
   stagingBytes: STAGING_BYTES,
   kvBlockBytes,
-  attentionScratchBytes: (heads, headSize, pagesPerSlot) =>
-    Math.max(...SMALL_BATCHES.map((batch) => attentionScratchBytes({ heads, headSize, pagesPerSlot, batch }))),
+  attentionScratchBytes: (heads, kvHeads, headSize, pagesPerSlot) =>
+    Math.max(...SMALL_BATCHES.map((batch) => attentionScratchBytes({ heads, kvHeads, headSize, pagesPerSlot, batch }))),
   samplerSettingsBytes: (slots) => slots * SETTINGS_WORDS * 4,
   samplerResultBytes: (logitRows) => logitRows * RESULT_WORDS * 4,
   samplerScratchBytes,

@@ -28,7 +28,7 @@ export interface KernelSizes {
   /** Of the keys, and again of the values, of one page and KV head. */
   readonly kvBlockBytes: (storage: 'f16' | 'f32', kv: 'storage' | 'q8', headSize: number) => number;
   /** Largest that a step needs, whatever its rows. */
-  readonly attentionScratchBytes: (heads: number, headSize: number, pagesPerSlot: number) => number;
+  readonly attentionScratchBytes: (heads: number, kvHeads: number, headSize: number, pagesPerSlot: number) => number;
   readonly samplerSettingsBytes: (slots: number) => number;
   readonly samplerResultBytes: (logitRows: number) => number;
   readonly samplerScratchBytes: (logitRows: number, vocabulary: number) => number;
@@ -116,7 +116,9 @@ export function planStage(
     { name: 'attended', bytes: maxRows * queryRow },
     {
       name: 'attention-scratch',
-      bytes: most(({ attention: { heads, headSize } }) => sizes.attentionScratchBytes(heads, headSize, pagesPerSlot)),
+      bytes: most(({ attention: { heads, kvHeads, headSize } }) =>
+        sizes.attentionScratchBytes(heads, kvHeads, headSize, pagesPerSlot),
+      ),
     },
     { name: 'gate', bytes: maxRows * mlp * element },
     { name: 'up', bytes: maxRows * mlp * element },
