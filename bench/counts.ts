@@ -2,13 +2,13 @@ import { openStage } from '../tests/engine/open.ts';
 import { openNodeGpu } from '../tests/setup/node-gpu.ts';
 import { ensureSmollm2 } from '../tests/setup/smollm2.ts';
 import { Engine } from '../worker/generation/engine.ts';
-import { Pace } from '../worker/generation/pace.ts';
 import type { TokenRequest } from '../worker/generation/run.ts';
 import { StepRunner } from '../worker/generation/steps.ts';
 import { openGpu } from '../worker/gpu/device.ts';
 import type { SamplerParameters } from '../worker/gpu/sampler.ts';
 import { type ModelSpec, type StageRange, wholeModel } from '../worker/models/spec.ts';
 import { ApiCounter, type ApiCounts, difference, perUnit } from './kernels/api-counter.ts';
+import { FixedPace } from './kernels/fixed-pace.ts';
 import { MODELS } from './kernels/list.ts';
 import { kvLoads, weightLoads } from './kernels/loads.ts';
 import { paperGpu, USUAL } from './kernels/paper-gpu.ts';
@@ -27,19 +27,6 @@ const FEW_TOKENS = 8;
 const MANY_TOKENS = 24;
 const FEW_LAYERS = 10;
 const STORAGES = ['f16', 'f32'] as const;
-
-/** Chunks of one size and steps in one submit, however long they take. */
-class FixedPace extends Pace {
-  override get rows(): number {
-    return CHUNK_ROWS;
-  }
-  override parts(): number {
-    return 1;
-  }
-  override get decodeParts(): number {
-    return 1;
-  }
-}
 
 export async function run({ args, log }: BenchOptions): Promise<Record<string, unknown>> {
   if (args.includes('--loads')) return loadFigures(log);
@@ -104,7 +91,7 @@ async function decodeCounts(file: string, rangeOf: (spec: ModelSpec) => StageRan
   const contextTokens = 512;
   const { stage, checkpoint } = await openStage(gpu, file, { contextTokens, range: rangeOf });
   const weightBytes = gpu.ledger.byUse.weights;
-  const engine = new Engine(stage, contextTokens, 4, new FixedPace(gpu.software));
+  const engine = new Engine(stage, contextTokens, 4, new FixedPace(CHUNK_ROWS));
   const decode = async (maxTokens: number) => {
     const before = counter.counts;
     counter.forgetBinds();
@@ -183,7 +170,7 @@ async function mixedDispatches(): Promise<number> {
   const dispatchesOf = async (endLayer: number) => {
     const range = { ...wholeModel(model.spec), endLayer };
     const { stage } = paperStage(gpu, model, { contextTokens: 512, maxRows: 1, range });
-    const steps = new StepRunner(stage, new FixedPace(gpu.software));
+    const steps = new StepRunner(stage, new FixedPace(CHUNK_ROWS));
     await steps.prepare(1, 1);
     const before = counter.counts;
     await steps.submit([{ token: 1, position: 256, slot: 0, fromSampled: false, wantsLogits: true }]);
