@@ -44,7 +44,7 @@ alias Heads = vec4f;
 
 var<workgroup> queries: array<Word4, WIDTH * SETS * HEAD_WORDS>; // [head][word4]
 #if q8
-var<workgroup> query_offsets: array<f32, WIDTH * SETS>; // what OFFSET adds to the scores of each head
+var<workgroup> query_sums: array<f32, WIDTH * SETS>; // of each head's dimensions
 #endif
 var<workgroup> scores: array<Heads, SPLIT_PAGES * PAGE_POSITIONS * SETS>; // [position of the split][set], then weights
 var<workgroup> parts: array<Heads, 64u * SETS>;
@@ -57,17 +57,24 @@ fn query_quad(first: u32, head: u32, quad: u32, heads: u32) -> S4 {
 }
 
 #if q8
-/// The scale of a position of the block whose units begin at `first`.
-fn key_scale(first: u32, position: u32) -> f32 {
-  return bitcast<f32>(keys[first + HEAD_UNITS * PAGE_POSITIONS + position / 4u][position % 4u]);
+/// What the bytes of a position mean, of the block that begins at 16 bytes times `first`.
+fn key_units(first: u32, position: u32) -> u32 {
+  return keys[first + HEAD_UNITS * PAGE_POSITIONS + position / 4u][position % 4u];
 }
 fn value_scale(first: u32, position: u32) -> f32 {
-  let scales = (first + HEAD_UNITS * PAGE_POSITIONS) * VALUE_UNITS;
+  let units = (first + HEAD_UNITS * PAGE_POSITIONS) * VALUE_UNITS;
 #if valueDims == 8
-  return bitcast<f32>(values[scales + position / 2u][position % 2u]);
+  return scale_in(values[units + position / 2u][position % 2u]);
 #else
-  return bitcast<f32>(values[scales + position]);
+  return scale_in(values[units + position]);
 #endif
+}
+#endif
+
+#if q8
+/// The product of a query and a key, from the sum of its products with the key's bytes, OFFSET left in.
+fn of_bytes(sum: f32, query_sum: f32, units: u32) -> f32 {
+  return fma(fma(-OFFSET, query_sum, sum), scale_in(units), query_sum * middle_in(units));
 }
 #endif
 
@@ -120,7 +127,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
       sum += x[$c];
 #endfor
     }
-    query_offsets[thread] = dot(sum, vec4f(OFFSET));
+    query_sums[thread] = dot(sum, vec4f(1.0));
   }
   workgroupBarrier();
 #endif
@@ -167,18 +174,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     }
 #for p in 0..$perThread
 #if q8
-    let scale$p = SCALE * key_scale(first, place$p);
-#else
-    let scale$p = SCALE;
+    let units$p = key_units(first, place$p);
 #endif
     let counts$p = at + $p * PAGE_THREADS >= begin && at + $p * PAGE_THREADS < end;
 #for s in 0..$sets
 #if q8
 #for w in 0..$width
-    score$p$s[$w] -= query_offsets[$s * WIDTH + $w];
+    score$p$s[$w] = of_bytes(score$p$s[$w], query_sums[$s * WIDTH + $w], units$p);
 #endfor
 #endif
-    score$p$s = select(Heads(LOWEST), score$p$s * scale$p, counts$p);
+    score$p$s = select(Heads(LOWEST), score$p$s * SCALE, counts$p);
     scores[(at + $p * PAGE_THREADS) * SETS + $s] = score$p$s;
     most$s = max(most$s, score$p$s);
 #endfor

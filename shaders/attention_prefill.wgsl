@@ -60,7 +60,8 @@ fn load_keys(place: Place, valid: u32, chunk: u32, thread: u32) {
     if i / TILE4 < valid && d < HEAD4 {
       x = unpack_quad(keys[key_quad(place.block, place.position + i / TILE4, d)]);
 #if q8
-      x *= bitcast<f32>(keys[scale_quad(place.block, place.position + i / TILE4)]);
+      let units = keys[scale_quad(place.block, place.position + i / TILE4)];
+      x = fma(x, vec4f(scale_in(units)), vec4f(middle_in(units)));
 #endif
     }
     kv_tile[i / TILE4 * PITCH4 + i % TILE4] = x;
@@ -74,7 +75,8 @@ fn load_values(place: Place, valid: u32, chunk: u32, thread: u32) {
     if i / TILE4 < valid && d < HEAD4 {
       x = unpack_quad(values[value_quad(place.block, place.position + i / TILE4, d)]);
 #if q8
-      x *= bitcast<f32>(values[scale_quad(place.block, place.position + i / TILE4)]);
+      let units = values[scale_quad(place.block, place.position + i / TILE4)];
+      x = fma(x, vec4f(scale_in(units)), vec4f(middle_in(units)));
 #endif
     }
     kv_tile[i / TILE4 * PITCH4 + i % TILE4] = x;

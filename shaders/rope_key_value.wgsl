@@ -39,7 +39,7 @@ fn value_of(source: u32, quad: u32) -> vec4f {
 }
 
 fn largest_of(x: vec4f) -> f32 {
-  return max(max(abs(x.x), abs(x.y)), max(abs(x.z), abs(x.w)));
+  return max(max(x.x, x.y), max(x.z, x.w));
 }
 
 @compute @workgroup_size($threads)
@@ -65,13 +65,17 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   var key = key_of(thread, row.position); // a head has at most 64 quads
   var value = value_of(source, thread);
 #if q8
-  let key_scale = scale_of(workgroup_largest(largest_of(key), thread));
-  let value_scale = scale_of(workgroup_largest(largest_of(value), thread));
-  key /= key_scale;
-  value /= value_scale;
+  let inside = thread < HEAD4;
+  let most = workgroup_largest(select(-1e30, largest_of(key), inside), thread);
+  let least = -workgroup_largest(select(-1e30, largest_of(-key), inside), thread);
+  let largest = workgroup_largest(largest_of(abs(value)), thread);
+  let key_units = units_of(least, most);
+  let value_units = units_of(-largest, largest);
+  key = in_units(key, key_units);
+  value = in_units(value, value_units);
   if thread == 0u {
-    keys[scale_quad(block, position)] = bitcast<u32>(key_scale);
-    values[scale_quad(block, position)] = bitcast<u32>(value_scale);
+    keys[scale_quad(block, position)] = key_units;
+    values[scale_quad(block, position)] = value_units;
   }
 #endif
   if thread < KEPT_DIMS / 4u {

@@ -1,5 +1,5 @@
 // Keys and values of single positions, four dimensions (a quad) at a time. The importing kernel binds `pages` and
-// arrays of Quad. In 8 bits a number is a byte less 128, in units of its position's scale: largest of the head / 127.
+// arrays of Quad. In 8 bits the units of a head are chosen first (units_of), and its numbers are packed in_units.
 #import parts/store
 #import parts/pages
 
@@ -25,12 +25,11 @@ fn scale_quad(block: u32, position: u32) -> u32 {
   return (block * BLOCK_UNITS + HEAD_UNITS * PAGE_POSITIONS) * UNIT_QUADS + position;
 }
 
-/// The scale of a head whose largest number has this size.
-fn scale_of(largest: f32) -> f32 {
-  return max(largest, 1e-30) / 127.0;
+fn in_units(x: vec4f, units: u32) -> vec4f {
+  return (x - middle_in(units)) / scale_in(units);
 }
 
-/// Four numbers in units of their scale. Dimensions 0 and 1 are the low bytes of the halves, 2 and 3 the high ones: one
+/// Four numbers in their units. Dimensions 0 and 1 are the low bytes of the halves, 2 and 3 the high ones: one
 /// mask then gives two that follow each other.
 fn pack_quad(x: vec4f) -> Quad {
   let bytes = vec4u(vec4i(round(clamp(x, vec4f(-127.0), vec4f(127.0)))) + 128);

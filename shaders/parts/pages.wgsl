@@ -2,15 +2,18 @@
 //   keys    [unit][position], a unit being 16 bytes of one position's dimensions (8 in f16, 4 in f32, 16 in 8 bits), so
 //           that threads of neighbouring positions load neighbouring units;
 //   values  [position][dimension];
-//   in 8 bits, behind either of them the scales: [position] f32.
+//   in 8 bits, behind either of them the units: [position] u32, as parts/byte_units says.
 // A head is kept in whole units of 16 bytes, of f16 even where it is f32. Blocks: [page][kvHead].
 // The importing kernel binds `pages`: the page of [slot][pagesPerSlot].
 #import parts/page_sizes
+#if q8
+#import parts/byte_units
+#endif
 
 const KEPT_DIMS: u32 = $keptDims; // of a head
 #if q8
 const UNIT_DIMS = 16u; // of a head, in 16 bytes
-const SCALE_UNITS: u32 = PAGE_POSITIONS / 4u; // the scales of a block
+const SCALE_UNITS: u32 = PAGE_POSITIONS / 4u; // 16 bytes of what a block's bytes mean
 #else
 #if f16
 const UNIT_DIMS = 8u;

@@ -93,7 +93,8 @@ function layout(gpu: Gpu, { kv, headSize }: KvShape, what: 'keys' | 'values') {
         what === 'keys' ? (Math.floor(at / 16) * PAGE_POSITIONS + i) * 16 + (at % 16) : i * dims * bytes + at;
       return block * blockBytes + within;
     },
-    scale(position: number): number {
+    /** What the bytes of a position mean. */
+    units(position: number): number {
       const [block, i] = [Math.floor(position / PAGE_POSITIONS), position % PAGE_POSITIONS];
       return block * blockBytes + PAGE_POSITIONS * dims + i * 4;
     },
@@ -108,17 +109,41 @@ function encodeKv(gpu: Gpu, shape: KvShape, what: 'keys' | 'values', numbers: Fl
   for (let position = 0; position < numbers.length / headSize; position++) {
     const head = numbers.subarray(position * headSize, (position + 1) * headSize);
     if (Number.isNaN(head[0])) continue;
-    const scale = head.reduce((most, x) => Math.max(most, Math.abs(x)), 0) / 127;
-    if (kv === 'q8') view.setFloat32(at.scale(position), scale, true);
+    const units = unitsOf(head, what);
+    if (kv === 'q8') view.setUint32(at.units(position), units.word, true);
     for (let d = 0; d < keptDims(kv, headSize); d++) {
       const x = head[d] ?? 0;
       const byte = at.number(position, d);
-      if (kv === 'q8') out[byte] = Math.round(x / scale) + 128;
+      if (kv === 'q8') out[byte] = Math.round((x - units.middle) / units.scale) + 128;
       else if (gpu.storage === 'f16') view.setUint16(byte, toHalf(x), true);
       else view.setFloat32(byte, x, true);
     }
   }
   return out;
+}
+
+/** As shaders/parts/byte_units.wgsl has them: a value's middle is 0. */
+function unitsOf(head: Float32Array, what: 'keys' | 'values') {
+  const largest = head.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+  const most = what === 'values' ? largest : Math.max(...head);
+  const least = what === 'values' ? -largest : Math.min(...head);
+  const middle = bitsOf((least + most) / 2) >>> 16;
+  const reach = Math.max(most - floatOf(middle), floatOf(middle) - least, 1e-30);
+  const scale = (bitsOf(reach / 127) + 0xffff) >>> 16;
+  return unitsIn(((scale << 16) | middle) >>> 0);
+}
+
+function unitsIn(word: number) {
+  return { word, scale: floatOf(word >>> 16), middle: floatOf(word & 0xffff) };
+}
+
+function bitsOf(value: number): number {
+  return new Uint32Array(Float32Array.of(value).buffer)[0] ?? 0;
+}
+
+/** Of the upper half of an f32. */
+function floatOf(upper: number): number {
+  return new Float32Array(Uint32Array.of(upper << 16).buffer)[0] ?? 0;
 }
 
 function decodeKv(gpu: Gpu, shape: KvShape, what: 'keys' | 'values', bytes: Uint8Array<ArrayBuffer>): Float32Array {
@@ -129,7 +154,10 @@ function decodeKv(gpu: Gpu, shape: KvShape, what: 'keys' | 'values', bytes: Uint
   return Float32Array.from({ length: positions * headSize }, (_, i) => {
     const [position, d] = [Math.floor(i / headSize), i % headSize];
     const byte = at.number(position, d);
-    if (kv === 'q8') return ((bytes[byte] ?? 0) - 128) * view.getFloat32(at.scale(position), true);
+    if (kv === 'q8') {
+      const { middle, scale } = unitsIn(view.getUint32(at.units(position), true));
+      return middle + scale * ((bytes[byte] ?? 0) - 128);
+    }
     return gpu.storage === 'f16' ? fromHalf(view.getUint16(byte, true)) : view.getFloat32(byte, true);
   });
 }

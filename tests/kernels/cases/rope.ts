@@ -118,12 +118,13 @@ function ropeCase(shape: Shape, kv: KvType): KernelCase {
   };
 }
 
-/** Each number is within half a step of its head's scale; half of f32's or f16's rounding comes on top. */
+/** Each number is within half of a 254th of what its head spans, or its key's from the middle; and a little for that one. */
 function expectQuantized(gpu: Gpu, what: string, actual: number[], expected: number[], headSize: number): void {
   for (let at = 0; at < expected.length; at += headSize) {
     const head = expected.slice(at, at + headSize);
-    const largest = head.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
-    const tolerance = { absolute: (0.5 / 127) * largest * 1.01, relative: 1e-5 };
+    const middle = what === 'keys' ? (Math.max(...head) + Math.min(...head)) / 2 : 0;
+    const reach = Math.max(...head.map((x) => Math.abs(x - middle))) + Math.abs(middle) / 128;
+    const tolerance = { absolute: (0.5 / 127) * reach * 1.01, relative: 1e-5 };
     expectClose(gpu, `${what} from ${at} on`, actual.slice(at, at + headSize), head, tolerance);
   }
 }
