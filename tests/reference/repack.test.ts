@@ -82,7 +82,8 @@ const inverses: Readonly<Record<FormatName, Inverse>> = {
       const part = unit & 7;
       const rowScales = row * (superblocks * 16 + evenBytes(superblocks));
       for (let group = 0; group < 2; group++) {
-        blocks[block + 192 + part * 2 + group] = (scales as DataView).getUint8(rowScales + unit * 2 + group) - 128;
+        blocks[block + 192 + part * 2 + group] =
+          (scales as DataView).getUint8(rowScales + (unit >> 1) * 4 + group * 2 + (unit & 1)) - 128;
       }
       copyScale(scales, rowScales + superblocks * 16 + (unit >> 3) * 2, blocks, block + 208);
       for (let k = 0; k < 32; k++) {

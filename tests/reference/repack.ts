@@ -113,7 +113,10 @@ const REPACK: Readonly<Record<FormatName, Repack>> = {
         }
         for (let i = 0; i < 4; i++) {
           const from = at + 96 + i * 2;
-          scales[rowScales + block * 4 + i] = ((halves[from] ?? 0) | ((halves[from + 1] ?? 0) << 16)) ^ 0x80808080;
+          const [even, odd] = [halves[from] ?? 0, halves[from + 1] ?? 0];
+          const groups = [even & 255, odd & 255, even >> 8, odd >> 8]; // first groups of two units, then second ones
+          scales[rowScales + block * 4 + i] =
+            groups.reduce((word, byte, j) => word | (byte << (8 * j)), 0) ^ 0x80808080;
         }
         const factor = scaleBits(halves[at + 104] ?? 0) << ((block & 1) * 16);
         scales[rowFactors + (block >> 1)] = (scales[rowFactors + (block >> 1)] ?? 0) | factor;

@@ -17,6 +17,6 @@ export function linear(gpu: Gpu, options: Linear): Dispatch[] {
 /** Which kernel serves one part of a product, and how it is specialized. */
 export function linearKernel(storage: StorageType, form: LinearForm, part: PartRows): LinearKernel {
   const { batch } = form;
-  if (batch === 1 || batch === 2 || batch === 4) return matvecKernel(storage, form, part);
+  if (batch === 1 || batch === 2 || batch === 4) return matvecKernel(storage, form, part, batch);
   return matmulKernel(storage, form, part);
 }

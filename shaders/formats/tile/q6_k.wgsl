@@ -9,9 +9,9 @@ fn load_sixteen(row: u32, unit: u32, part: u32) -> Sixteen {
   let row_scales = row * (row_units() / 2u + (row_units() / 8u + 1u) / 2u);
   let block = unit / 8u;
   let d = half_to_float((scales[row_scales + row_units() / 2u + block / 2u] >> ((block & 1u) * 16u)) & 0xffffu);
-  let bytes = scales[row_scales + unit / 2u] >> ((unit & 1u) * 16u);
+  let bytes = scales[row_scales + unit / 2u] >> ((unit & 1u) * 8u);
   let first = d * (f32(bytes & 255u) - 128.0); // of the unit's first sixteen weights, which are in low halves
-  let last = d * (f32((bytes >> 8u) & 255u) - 128.0);
+  let last = d * (f32((bytes >> 16u) & 255u) - 128.0);
   let at = (row * row_units() + unit) * 2u + part;
   let a = quants[at].x;
   let b = quants[at].y;
