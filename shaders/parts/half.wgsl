@@ -4,11 +4,3 @@ fn half_to_float(bits: u32) -> f32 {
   return unpack2x16float(bits).x * SCALE_UNIT;
 }
 const SCALE_UNIT: f32 = 0x1p-10f;
-// Both halves of a word of scales, times 1024 as they lie.
-fn scale_pair(word: u32) -> vec2f {
-#if f16
-  return vec2f(bitcast<vec2<f16>>(word));
-#else
-  return unpack2x16float(word);
-#endif
-}

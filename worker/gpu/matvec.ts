@@ -34,19 +34,21 @@ const IDLE_SHARE = 0.1;
 /** Consecutive rows whose addresses, and scales of Q4_K, a thread shares. */
 const GROUP = 4;
 
+type RowsByBatch = Readonly<Record<VectorBatch, 2 | 4 | 8>>;
 /**
  * Rows of the weight that a thread takes at once, by rows of activations: as many as its registers bear. With one row of
- * activations at most 104 half registers on Apple, so that 1024 threads run on a core; Q4_K with two takes eight, over
- * which it spreads what it does once a unit (docs/kernels.md).
+ * activations at most 104 half registers on Apple, so that 1024 threads run on a core. Q4_K, whose scales come by four
+ * rows, spreads what it does once a unit over eight where it otherwise weighs most, with two rows of activations in f16.
  */
-const ROWS: Readonly<Record<string, Readonly<Record<VectorBatch, 2 | 4 | 8>>>> = {
-  q4_k: { 1: 4, 2: 8, 4: 4 },
+const ROWS: RowsByBatch = { 1: 4, 2: 4, 4: 2 };
+const ROWS_OF_Q4_K: Readonly<Record<StorageType, RowsByBatch>> = {
+  f16: { 1: 4, 2: 8, 4: 4 },
+  f32: { 1: 4, 2: 4, 4: 4 },
 };
-const USUAL_ROWS: Readonly<Record<VectorBatch, 2 | 4 | 8>> = { 1: 4, 2: 4, 4: 2 };
 
 /** The constants of the loop in shaders/matvec.wgsl; an epilogue's come beside them. */
 export function vectorConstants({ storage, format, cols, batch, outputs }: VectorProduct): Constants {
-  const rows = (ROWS[format.name] ?? USUAL_ROWS)[batch];
+  const rows = (format.name === 'q4_k' ? ROWS_OF_Q4_K[storage] : ROWS)[batch];
   const lanes = lanesFor((padded(cols) / UNIT) * (format.blockWeights === 1 ? 4 : 1));
   const groups = outputs / rows;
   let sweeps = 1;

@@ -1,6 +1,6 @@
 // formats/q4_1 for products with vectors: d * q + m.
 #import parts/nibble_products
-#import parts/half
+#import parts/scale_pair
 @group(0) @binding(1) var<storage, read> scales: array<u32>;
 
 fn begin(lane: u32, first: Firsts) {}

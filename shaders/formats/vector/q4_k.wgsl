@@ -3,7 +3,7 @@
 // A lane that takes every 8th, 16th or 32nd unit always has the same unit j of a superblock, hence the same words and bits
 // of its scale and minimum (of the last unit's minimum from 16 lanes on), and only masks them: they are 2^s and 2^t too large, which `total` takes out at the end.
 #import parts/nibble_products
-#import parts/half
+#import parts/scale_pair
 @group(0) @binding(1) var<storage, read> scales: array<vec4<u32>>;
 
 struct Fields {

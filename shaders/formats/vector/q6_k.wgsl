@@ -1,7 +1,7 @@
 // formats/q6_k for products with vectors: d * scale * (q - 32). In f16 weights are read as 1024 + q; a unit's two groups of 16,
 // in the low and the high halves of the words, have scales and so products of their own.
 #import parts/inputs
-#import parts/half
+#import parts/scale_pair
 @group(0) @binding(0) var<storage, read> quants: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read> high: array<vec2<u32>>;
 @group(0) @binding(2) var<storage, read> scales: array<u32>;
