@@ -25,6 +25,15 @@ describe('counting loads', () => {
     );
   });
 
+  it('knows a parameter of the same name for another thing', () => {
+    const { source } = countLoads(
+      `${HEAD}fn f(@builtin(position) p: vec4f, y: vec2f) -> f32 { return y.x + y[1]; } fn g() -> f32 { return y[1]; }`,
+      [2],
+    );
+    expect(source).toContain('y_parameter: vec2f) -> f32 { return y_parameter.x + y_parameter[1]; }');
+    expect(source).toContain('fn g() -> f32 { return y[counted_0(1, 4u)]; }');
+  });
+
   it('refuses what it cannot follow', () => {
     expect(() => countLoads(`${HEAD}fn f() { let p = &quants; }`, [0])).toThrow('let p = &quants');
     expect(() => countLoads(`${HEAD}fn f() { let quants = 1; }`, [0])).toThrow('without an index');

@@ -16,7 +16,7 @@ export function countLoads(source: string, bindings: readonly number[]): Countin
   const names = bindings.map((binding) => declarationOf(text, binding));
   for (const [i, { name, element }] of names.entries()) {
     const counter = { function: `counted_${i}`, bytes: sizeOf(element, text), lanes: lanesOf(element, text) };
-    text = rewrite(text, name, counter);
+    text = rewrite(renameParameters(text, name), name, counter);
   }
   const functions = names.map(
     (_, i) =>
@@ -67,6 +67,23 @@ interface Counter {
   readonly lanes: number;
 }
 
+/** Functions may have a parameter of that name, which is another thing. */
+function renameParameters(text: string, name: string): string {
+  const named = new RegExp(`(?<![\\w.])${name}\\b`, 'g');
+  let result = '';
+  let at = 0;
+  for (const { index } of text.matchAll(/\bfn\s+\w+\s*\(/g)) {
+    const open = text.indexOf('(', index);
+    const body = closing(text, open, '()');
+    const end = closing(text, text.indexOf('{', body), '{}') + 1;
+    const isParameter = new RegExp(`(?<![\\w.])${name}\\s*:`).test(text.slice(open, body));
+    const part = text.slice(index, end);
+    result += text.slice(at, index) + (isParameter ? part.replace(named, `${name}_parameter`) : part);
+    at = end;
+  }
+  return result + text.slice(at);
+}
+
 /** `name[index]` becomes `name[counter(index)]`, but not where it is assigned to. */
 function rewrite(text: string, name: string, counter: Counter): string {
   const use = new RegExp(`(?<![\\w.])${name}\\b\\s*`, 'g');
@@ -101,11 +118,11 @@ function isAssigned(rest: string): boolean {
   }
 }
 
-function closing(text: string, open: number): number {
+function closing(text: string, open: number, [opens, closes] = '[]'): number {
   let depth = 0;
   for (let i = open; i < text.length; i++) {
-    if (text[i] === '[') depth++;
-    else if (text[i] === ']' && --depth === 0) return i;
+    if (text[i] === opens) depth++;
+    else if (text[i] === closes && --depth === 0) return i;
   }
   throw new Error(`A bracket is not closed: ${lineAt(text, open)}`);
 }
