@@ -41,7 +41,7 @@ export async function run({ args, log }: BenchOptions): Promise<Record<string, u
   log('a mixture of Q4_K and Q6_K decodes');
   const mixed = await mixedDispatches();
 
-  const { measured, ...loads } = await loadFigures(log);
+  const { measured, ...loads } = args.includes('--calls') ? { measured: {} } : await loadFigures(log);
   const { token } = whole;
   const bufferBytes = [{ model: 'SmolLM2-135M, the file', ratio: whole.weightBytesOverFile }, ...paperBufferBytes()];
   return {
