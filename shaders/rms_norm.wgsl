@@ -22,6 +22,8 @@ const THREADS: u32 = $threads;
 @group(0) @binding(3) var<storage, read> step: Step;
 #endif
 
+var<workgroup> eights: array<array<vec2f, 4>, THREADS>; // squares
+
 // Four weights, zero beyond the last.
 fn weight4(column: u32) -> vec4f {
   let last = COLUMNS - 1u;
@@ -45,12 +47,21 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   let first = group.x * EIGHTS * 2u;
 #endif
   var squares = 0.0;
-  for (var eight = thread; eight < EIGHTS; eight += THREADS) {
-    let square = squares_of(input[first + eight * 2u], input[first + eight * 2u + 1u]); // padding columns are zero
-    squares += square;
+  for (var start = 0u; start < EIGHTS; start += THREADS) {
+    let eight = start + thread;
+    if eight < EIGHTS {
+      let low = input[first + eight * 2u]; // padding columns are zero
+      let high = input[first + eight * 2u + 1u];
+      eights[thread] = array(low.xy * low.xy, low.zw * low.zw, high.xy * high.xy, high.zw * high.zw);
+    }
+    workgroupBarrier();
+    if eight < EIGHTS {
+      let sum = sum_of_squares(eights[thread]);
+      squares += sum;
 #if form == entered
-    write_squares(row, UNITS, eight, square);
+      write_squares(row, UNITS, eight, sum);
 #endif
+    }
   }
   let inverse_rms = 1.0 / sqrt(workgroup_sum(squares, thread) / f32(COLUMNS) + $eps);
 #if form == entered

@@ -50,13 +50,11 @@ fn write_eight(row: u32, units: u32, eight: u32, low: vec4f, high: vec4f) {
     pairs[0].x + pairs[0].y, pairs[1].x + pairs[1].y, pairs[2].x + pairs[2].y, pairs[3].x + pairs[3].y)));
 }
 
-fn squares_of(low: vec4f, high: vec4f) -> f32 {
+// Of an eight's squares. They come out of workgroup memory: of a product and a sum that follow each other a compiler may
+// make one operation, in one kernel and not in another, and a stage that begins would have other bits than one that goes on.
+fn sum_of_squares(pairs: array<vec2f, 4>) -> f32 {
   return across(vec4f(
-    squares_of_pair(low.xy), squares_of_pair(low.zw), squares_of_pair(high.xy), squares_of_pair(high.zw)));
-}
-
-fn squares_of_pair(pair: vec2f) -> f32 {
-  return fma(pair.y, pair.y, pair.x * pair.x);
+    pairs[0].x + pairs[0].y, pairs[1].x + pairs[1].y, pairs[2].x + pairs[2].y, pairs[3].x + pairs[3].y));
 }
 
 // Of four pairs, so of an eight.

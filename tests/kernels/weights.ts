@@ -1,6 +1,12 @@
 /** Random quantized tensors: as they lie in a file, as float64 values by the formats' definition, and on the GPU. */
 import type { Gpu } from '../../worker/gpu/device.ts';
-import { allocateTensor, type GpuTensor } from '../../worker/gpu/tensor.ts';
+import {
+  allocateJoined,
+  allocateTensor,
+  type GpuTensor,
+  type JoinedTensor,
+  type Joining,
+} from '../../worker/gpu/tensor.ts';
 import { fileBytes } from '../../worker/weights/formats/index.ts';
 import { bytesOfPlane } from '../../worker/weights/formats/layout.ts';
 import type { FormatName, Plane, WeightFormat } from '../../worker/weights/types.ts';
@@ -79,6 +85,34 @@ export function uploadWeights(gpu: Gpu, weights: RandomWeights, partBytes = gpu.
       const plane = format.planes[i] as Plane;
       const [start, bytes] = [rowStart * plane.rowBytes(cols), bytesOfPlane(plane, count, cols)];
       gpu.device.queue.writeBuffer(buffer, 0, planes[i] as Uint8Array<ArrayBuffer>, start, bytes);
+    }
+  }
+  return tensor;
+}
+
+/** Tensors of one format that lie in the same buffers. `partBytes` makes bindings so small. */
+export function uploadJoined(
+  gpu: Gpu,
+  members: readonly RandomWeights[],
+  joining: Joining,
+  together: number,
+  partBytes = gpu.limits.maxBindingBytes,
+): JoinedTensor {
+  const { format, cols } = members[0] as RandomWeights;
+  const limits = { ...gpu.limits, maxBindingBytes: partBytes };
+  const rows = members.map((member) => member.rows);
+  const tensor = allocateJoined({ ledger: gpu.ledger, limits }, 'joined', format, rows, cols, joining, together);
+  for (const [i, { blocks, rows: count }] of members.entries()) {
+    const planes = repack(format, blocks, count, cols);
+    for (const part of tensor.members[i]?.parts ?? []) {
+      for (const [j, buffer] of part.planes.entries()) {
+        const plane = format.planes[j] as Plane;
+        const stride = plane.rowBytes(cols);
+        const bytes = planes[j] as Uint8Array<ArrayBuffer>;
+        const from = part.rowStart * stride;
+        const size = bytesOfPlane(plane, part.rows, cols);
+        gpu.device.queue.writeBuffer(buffer, part.planeRow * stride, bytes, from, size);
+      }
     }
   }
   return tensor;

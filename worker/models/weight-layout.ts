@@ -1,5 +1,5 @@
 import { formatByName, planeBytes } from '../weights/formats/index.ts';
-import type { TensorInfo, WeightFormat } from '../weights/types.ts';
+import type { FormatName, TensorInfo, WeightFormat } from '../weights/types.ts';
 import type { JoinedSpec, StageTensor } from './spec.ts';
 
 /** Tensors that lie in the same buffers, in order: one, or several of one format. */
@@ -20,6 +20,9 @@ export interface WeightLayout {
   readonly matrices: readonly MatrixLayout[];
   readonly vectors: readonly VectorLayout[];
 }
+
+/** Kernels may load so many rows of a tensor together; a tensor that begins elsewhere among others would be cut. */
+const ROWS_TOGETHER = 8;
 
 type Formats = ReadonlyMap<string, Pick<TensorInfo, 'format'>>;
 
@@ -44,11 +47,15 @@ export function weightLayout(wanted: readonly StageTensor[], tensors: Formats): 
       if (members.length > 0) vectors.push({ cols, members });
       continue;
     }
-    for (const format of new Set(present.map((tensor) => tensor.format))) {
-      const members = present
-        .filter((tensor) => tensor.format === format)
-        .map(({ name, rows, start }) => ({ name, rows, biasStart: start }));
-      matrices.push({ format: formatByName(format), cols: first.cols, joined: first.joined, members });
+    const joined = present.every(({ rows }) => rows % ROWS_TOGETHER === 0) ? first.joined : undefined;
+    const members = present.map(({ name, rows, start, format }) => ({
+      format,
+      member: { name, rows, biasStart: start },
+    }));
+    const kinds = joined === undefined ? members.map((each) => [each]) : byFormat(members);
+    for (const kind of kinds) {
+      const format = formatByName(kind[0]?.format ?? 'f32');
+      matrices.push({ format, cols: first.cols, joined, members: kind.map(({ member }) => member) });
     }
   }
   return { matrices, vectors };
@@ -64,6 +71,11 @@ export function weightBytes({ matrices, vectors }: WeightLayout): number {
   }
   for (const { cols } of vectors) bytes += inBuffer(cols * 4);
   return bytes;
+}
+
+function byFormat<T extends { readonly format: FormatName }>(members: readonly T[]): T[][] {
+  const formats = [...new Set(members.map(({ format }) => format))];
+  return formats.map((format) => members.filter((member) => member.format === format));
 }
 
 /** Each tensor by itself, or with those of its kind that it is joined with. */

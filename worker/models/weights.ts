@@ -52,7 +52,9 @@ export function allocateWeights(
       const names = members.map(({ name }) => name);
       const rows = members.map((member) => member.rows);
       if (spec === undefined) {
-        for (const { name, rows } of members) matrices.set(name, allocateTensor(gpu, name, format, rows, cols));
+        for (const { name, rows, biasStart } of members) {
+          matrices.set(name, { ...allocateTensor(gpu, name, format, rows, cols), biasStart });
+        }
         continue;
       }
       // a pair of two formats is no pair

@@ -1,9 +1,9 @@
-import type { Gpu } from '../../../worker/gpu/device.ts';
 import type { KvType } from '../../../worker/gpu/kv.ts';
 import { type RopePairing, ropeKv } from '../../../worker/gpu/rope.ts';
 import { PAGE_POSITIONS, padded } from '../../../worker/gpu/step.ts';
 import { execute, expectClose, expectTrue, type KernelCase, spread, upload, uploadStorage } from '../harness.ts';
 import { placeOf, readKv, shuffledPages, unwrittenKv } from '../kv.ts';
+import { expectQuantized, normalize, rotate, turns } from '../rotation.ts';
 import { readRows, uploadRows } from '../rows.ts';
 import { uploadStep } from '../step.ts';
 
@@ -83,7 +83,7 @@ function ropeCase(shape: Shape, kv: KvType): KernelCase {
       await execute(gpu, dispatches);
 
       const turned = (from: Float32Array, norm: Float32Array, position: number) =>
-        rotate(headNorm ? normalize(from, norm) : Float64Array.from(from), frequencies, position, pairing);
+        rotate(headNorm ? normalize(from, norm, EPS) : Float64Array.from(from), frequencies, position, pairing);
       const expectedQ = Float64Array.from(q.values);
       const expectedKeys = new Float64Array(count).fill(Number.NaN);
       const expectedValues = new Float64Array(count).fill(Number.NaN);
@@ -116,37 +116,4 @@ function ropeCase(shape: Shape, kv: KvType): KernelCase {
       }
     },
   };
-}
-
-/** Each number is within half of a 254th of what its head spans, or its key's from the middle; and a little for that one. */
-function expectQuantized(gpu: Gpu, what: string, actual: number[], expected: number[], headSize: number): void {
-  for (let at = 0; at < expected.length; at += headSize) {
-    const head = expected.slice(at, at + headSize);
-    const middle = what === 'keys' ? (Math.max(...head) + Math.min(...head)) / 2 : 0;
-    const reach = Math.max(...head.map((x) => Math.abs(x - middle))) + Math.abs(middle) / 128;
-    const tolerance = { absolute: (0.5 / 127) * reach * 1.01, relative: 1e-5 };
-    expectClose(gpu, `${what} from ${at} on`, actual.slice(at, at + headSize), head, tolerance);
-  }
-}
-
-function turns(frequencies: Float64Array, positions: number): Float32Array<ArrayBuffer> {
-  const angles = Array.from({ length: positions }, (_, position) => [...frequencies.map((each) => position * each)]);
-  return Float32Array.from(angles.flat().flatMap((angle) => [Math.cos(angle), Math.sin(angle)]));
-}
-
-function normalize(head: Float32Array, weight: Float32Array): Float64Array {
-  const squares = head.reduce((sum, x) => sum + x * x, 0);
-  const scale = 1 / Math.sqrt(squares / head.length + EPS);
-  return Float64Array.from(head, (x, i) => x * scale * (weight[i] ?? 0));
-}
-
-function rotate(head: Float64Array, frequencies: Float64Array, position: number, pairing: RopePairing): Float64Array {
-  const out = Float64Array.from(head);
-  frequencies.forEach((frequency, i) => {
-    const [a, b] = pairing === 'adjacent' ? [2 * i, 2 * i + 1] : [i, i + frequencies.length];
-    const [x, y] = [head[a] ?? 0, head[b] ?? 0];
-    out[a] = x * Math.cos(position * frequency) - y * Math.sin(position * frequency);
-    out[b] = x * Math.sin(position * frequency) + y * Math.cos(position * frequency);
-  });
-  return out;
 }
