@@ -35,7 +35,7 @@ const of = (formats: Record<string, FormatName>) =>
 
 describe('which tensors lie in the same buffers', () => {
   it('are all of one format, and biases of all, in order', () => {
-    const layout = of({ q: 'q4_k', k: 'q4_k', v: 'q4_k', 'q bias': 'f32', 'v bias': 'f16' });
+    const layout = of({ q: 'q8_0', k: 'q8_0', v: 'q8_0', 'q bias': 'f32', 'v bias': 'f16' });
     expect(layout.matrices.map(({ members }) => members)).toEqual([
       [
         { name: 'q', rows: 16, biasStart: 0 },
@@ -48,7 +48,14 @@ describe('which tensors lie in the same buffers', () => {
       { name: 'v bias', start: 24 },
     ];
     expect(layout.vectors).toEqual([{ cols: 32, members }]);
-    expect(weightBytes(layout)).toBe(32 * 144 + 32 * 4);
+    expect(weightBytes(layout)).toBe(32 * 272 + 32 * 4);
+  });
+
+  it('are none where a tensor would begin among rows that are loaded together', () => {
+    const odd = [matrix('q', 16), matrix('k', 12), matrix('v', 12)];
+    const { matrices } = weightLayout(odd, new Map(odd.map(({ name }) => [name, { format: 'q8_0' }])));
+    expect(matrices.map(({ members }) => members.map(({ name }) => name))).toEqual([['q'], ['k'], ['v']]);
+    expect(matrices.every(({ joined: spec }) => spec === undefined)).toBe(true);
   });
 
   it('are fewer where formats differ', () => {

@@ -147,7 +147,7 @@ export const cases: readonly KernelCase[] = [
         const other = FORMATS.find((each) => each !== format && cols % each.blockWeights === 0) ?? format;
         const heads = { name: 'qkv', joining: 'stacked', together: 24 } as const;
         const pair = { name: 'gate up', joining: 'paired', together: 1 } as const;
-        const rows = random.integer(65, 200);
+        const rows = 8 * random.integer(9, 25);
         const matrices: Matrix[] = [
           { format, rows: 24 * 9, cols, joined: heads },
           { format, rows: 24 * 2, cols, joined: heads },
