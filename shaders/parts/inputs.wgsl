@@ -1,24 +1,40 @@
 // What the vector forms of the formats read of x.
-#import parts/unpack
+
+// Eight columns of a row b, and four of them, k 0 or 1, as f32. f32 rows may be read by fours.
 #if f16
-// Eight columns of a row b: four words of two halves.
-fn input_eight(b: u32, eight: u32) -> vec4<u32> {
+alias Eight = vec4<u32>;
+fn input_eight(b: u32, eight: u32) -> Eight {
   return x[b * row_vectors(row_units()) + eight];
 }
-// sum + the products of two weights and the two columns of a word.
-fn add_pair(sum: f32, weights: vec2f, columns: u32) -> f32 {
-  let pair = vec2f(bitcast<vec2<f16>>(columns));
-  return fma(weights.y, pair.y, fma(weights.x, pair.x, sum));
+fn four_of(columns: Eight, k: u32) -> vec4f {
+  return vec4f(half_pair(columns[2u * k]), half_pair(columns[2u * k + 1u]));
 }
 #else
-// Four columns of a row b.
+alias Eight = array<vec4f, 2>;
+fn input_eight(b: u32, eight: u32) -> Eight {
+  return Eight(input_four(b, eight * 2u), input_four(b, eight * 2u + 1u));
+}
 fn input_four(b: u32, four: u32) -> vec4f {
   return bitcast<vec4f>(x[b * row_vectors(row_units()) + four]);
 }
-fn add_four(sum: f32, weights: vec4f, columns: vec4f) -> f32 {
-  return fma(weights.w, columns.w, fma(weights.z, columns.z, fma(weights.y, columns.y, fma(weights.x, columns.x, sum))));
+fn four_of(columns: Eight, k: u32) -> vec4f {
+  return columns[k];
 }
 #endif
+
+// sum + four columns times four weights.
+fn add_four(sum: f32, columns: vec4f, w0: vec2f, w1: vec2f) -> f32 {
+  return fma(w1.y, columns.w, fma(w1.x, columns.z, fma(w0.y, columns.y, fma(w0.x, columns.x, sum))));
+}
+
+// The halves of a word as f32: no operation on GPUs whose f32 arithmetic takes halves.
+fn half_pair(word: u32) -> vec2f {
+#if f16
+  return vec2f(bitcast<vec2<f16>>(word));
+#else
+  return unpack2x16float(word);
+#endif
+}
 
 // Of a unit of row b: the sums of columns 0-15 and of columns 16-31.
 fn input_sums(b: u32, unit: u32) -> vec2f {

@@ -17,14 +17,6 @@ fn add_step(sums: Sums, first: u32, g: u32, eight: u32) -> Sums {
   return add_eights(sums, eights, eight);
 }
 
-fn half_pair(word: u32) -> vec2f {
-#if f16
-  return vec2f(bitcast<vec2<f16>>(word));
-#else
-  return unpack2x16float(word);
-#endif
-}
-
 fn total(sum: f32) -> f32 {
   return sum;
 }

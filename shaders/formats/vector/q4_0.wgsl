@@ -7,7 +7,10 @@ fn begin(lane: u32, first: Firsts) {}
 fn add_step(sums: Sums, first: u32, g: u32, unit: u32) -> Sums {
   var starts: array<f32, BATCH>;
 #for b in 0..$batch
-  starts[$b] = product_start(input_sums($b, unit), 8.0);
+  {
+    let halves = input_sums($b, unit);
+    starts[$b] = product_start(halves.x + halves.y, 8.0);
+  }
 #endfor
   return add_scaled(sums, nibble_products(starts, first, unit), first, unit);
 }

@@ -1,6 +1,6 @@
 // formats/q4_1 for products with vectors: d * q + m.
 #import parts/nibble_products
-#import parts/scale_pair
+#import parts/half
 @group(0) @binding(1) var<storage, read> scales: array<u32>;
 
 fn begin(lane: u32, first: Firsts) {}
@@ -11,8 +11,8 @@ fn add_step(sums: Sums, first: u32, g: u32, unit: u32) -> Sums {
 #for b in 0..$batch
   {
     let halves = input_sums($b, unit);
-    starts[$b] = product_start(halves, 0.0);
     columns[$b] = halves.x + halves.y;
+    starts[$b] = product_start(columns[$b], 0.0);
   }
 #endfor
   let products = nibble_products(starts, first, unit);
@@ -20,7 +20,7 @@ fn add_step(sums: Sums, first: u32, g: u32, unit: u32) -> Sums {
   var out: Sums;
 #for i in 0..$group
   {
-    let pair = scale_pair(scales[at + $i * row_units()]);
+    let pair = half_pair(scales[at + $i * row_units()]);
 #for b in 0..$batch
     out[$i][$b] = fma(pair.x, products[$i][$b], fma(pair.y, columns[$b], sums[$i][$b]));
 #endfor

@@ -3,7 +3,7 @@
 // A lane that takes every 8th, 16th or 32nd unit always has the same unit j of a superblock, hence the same words and bits
 // of its scale and minimum (of the last unit's minimum from 16 lanes on), and only masks them: they are 2^s and 2^t too large, which `total` takes out at the end.
 #import parts/nibble_products
-#import parts/scale_pair
+#import parts/half
 @group(0) @binding(1) var<storage, read> scales: array<vec4<u32>>;
 
 struct Fields {
@@ -46,7 +46,7 @@ fn add_step(sums: Sums, first: u32, g: u32, unit: u32) -> Sums {
 #for b in 0..$batch
   {
     let halves = input_sums($b, unit);
-    starts[$b] = product_start(halves, 0.0);
+    starts[$b] = product_start(halves.x + halves.y, 0.0);
     columns[$b] = (halves.x + halves.y) * fields.ratio;
   }
 #endfor
@@ -58,7 +58,7 @@ fn add_step(sums: Sums, first: u32, g: u32, unit: u32) -> Sums {
   var out: Sums;
 #for i in 0..$group
   {
-    let pair = scale_pair(both[$i]);
+    let pair = half_pair(both[$i]);
     let scale = pair.x * f32(scale_words[$i] & fields.scale_mask);
     let minimum = -pair.y * f32(minimum_words[$i] & fields.minimum_mask);
 #for b in 0..$batch

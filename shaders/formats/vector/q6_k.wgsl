@@ -1,24 +1,26 @@
-// formats/q6_k for products with vectors: d * scale * (q - 32). In f16 weights are read as 1024 + q; a unit's two groups of 16,
-// in the low and the high halves of the words, have scales and so products of their own.
+// formats/q6_k for products with vectors: d * scale * (q - 32).
+//
+// Six bits at bits 4-9 of a half are read as the half 64 + q, by putting the exponent above them. The offset stays in the
+// products until the end of the unit, where the sums of x take it out: `start`. A unit's two groups of 16, in the low and
+// the high halves of the words, have scales of their own, and so products of their own.
 #import parts/inputs
-#import parts/scale_pair
+#import parts/half
+#import parts/unpack
 @group(0) @binding(0) var<storage, read> quants: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read> high: array<vec2<u32>>;
 @group(0) @binding(2) var<storage, read> scales: array<u32>;
 
 const STEPS = 1u;
 
+alias Groups = array<array<vec2f, BATCH>, GROUP>;
+
 fn begin(lane: u32, first: Firsts) {}
 
 fn add_step(sums: Sums, first: u32, g: u32, unit: u32) -> Sums {
-  var products: array<array<vec2f, BATCH>, GROUP>;
+  var products: Groups;
 #for b in 0..$batch
   {
-#if f16
-    let start = input_sums($b, unit) * -1056.0;
-#else
-    let start = input_sums($b, unit) * -32.0;
-#endif
+    let start = input_sums($b, unit) * -96.0;
 #for i in 0..$group
     products[$i][$b] = start;
 #endfor
@@ -29,41 +31,24 @@ fn add_step(sums: Sums, first: u32, g: u32, unit: u32) -> Sums {
   let words$i = quants[at + $i * row_units()];
   let more$i = high[at + $i * row_units()];
 #endfor
+  // eight e of both groups
 #for e in 0..2
   {
 #for b in 0..$batch
-#if f16
     let low$b = input_eight($b, unit * 4u + $e);
-    let high$b = input_eight($b, unit * 4u + 2u + $e);
-#else
-    let low$b = array(input_four($b, unit * 8u + $e * 2u), input_four($b, unit * 8u + $e * 2u + 1u));
-    let high$b = array(input_four($b, unit * 8u + $e * 2u + 4u), input_four($b, unit * 8u + $e * 2u + 5u));
-#endif
+    let high$b = input_eight($b, unit * 4u + $e + 2);
 #endfor
 #for i in 0..$group
     {
       let a = words$i[$e * 2];
       let b = words$i[$e * 2 + 1];
       let c = more$i[$e];
-      let q = array(
-        a & SIX, (a >> 6u) & SIX, b & SIX, (b >> 6u) & SIX, c & SIX, (c >> 6u) & SIX,
-        ((a >> 12u) & 0x000f000fu) | ((b >> 8u) & 0x00300030u), ((c >> 12u) & 0x000f000fu) | ((b >> 10u) & 0x00300030u));
-#for k in 0..8
-      let w$k = groups_of(q[$k]);
-#endfor
+      let w = array(
+        six_bits(a), six_bits(a >> 6u), six_bits(b), six_bits(b >> 6u), six_bits(c), six_bits(c >> 6u),
+        above_64(((a >> 12u) & 0x000f000fu) | ((b >> 8u) & 0x00300030u)),
+        above_64(((c >> 12u) & 0x000f000fu) | ((b >> 10u) & 0x00300030u)));
 #for b in 0..$batch
-      {
-#if f16
-        products[$i][$b] = vec2f(
-          add_eight(products[$i][$b].x, low$b, w0.x, w1.x, w2.x, w3.x, w4.x, w5.x, w6.x, w7.x),
-          add_eight(products[$i][$b].y, high$b, w0.y, w1.y, w2.y, w3.y, w4.y, w5.y, w6.y, w7.y));
-#else
-        let low = add_four(products[$i][$b].x, vec4f(w0.x, w1.x, w2.x, w3.x), low$b[0]);
-        let high = add_four(products[$i][$b].y, vec4f(w0.y, w1.y, w2.y, w3.y), high$b[0]);
-        products[$i][$b] = vec2f(
-          add_four(low, vec4f(w4.x, w5.x, w6.x, w7.x), low$b[1]), add_four(high, vec4f(w4.y, w5.y, w6.y, w7.y), high$b[1]));
-#endif
-      }
+      products[$i][$b] = add_eights(products[$i][$b], low$b, high$b, w);
 #endfor
     }
 #endfor
@@ -72,30 +57,26 @@ fn add_step(sums: Sums, first: u32, g: u32, unit: u32) -> Sums {
   return add_scaled(sums, products, first, unit);
 }
 
-const SIX = 0x003f003fu;
-#if f16
-const SCALE_OFFSET = 1152.0;
-#else
-const SCALE_OFFSET = 128.0;
-#endif
-
-// The numbers in the low and the high half of a word, of the unit's first and second sixteen weights; in f16 1024 more.
-fn groups_of(numbers: u32) -> vec2f {
-#if f16
-  return above_1024(numbers);
-#else
-  return vec2f(f32(numbers & 0xffffu), f32(numbers >> 16u));
-#endif
+// sums + an eight of columns of either group times its weights, in x for the first group, in y for the second.
+fn add_eights(sums: vec2f, low: Eight, high: Eight, w: array<vec2f, 8>) -> vec2f {
+  var out = sums;
+#for k in 0..2
+  out.x = add_four(out.x, four_of(low, $k), vec2f(w[4 * $k].x, w[4 * $k + 1].x), vec2f(w[4 * $k + 2].x, w[4 * $k + 3].x));
+  out.y = add_four(out.y, four_of(high, $k), vec2f(w[4 * $k].y, w[4 * $k + 1].y), vec2f(w[4 * $k + 2].y, w[4 * $k + 3].y));
+#endfor
+  return out;
 }
 
-#if f16
-fn add_eight(sum: f32, columns: vec4<u32>, w0: f32, w1: f32, w2: f32, w3: f32, w4: f32, w5: f32, w6: f32, w7: f32) -> f32 {
-  let first = add_pair(add_pair(sum, vec2f(w0, w1), columns.x), vec2f(w2, w3), columns.y);
-  return add_pair(add_pair(first, vec2f(w4, w5), columns.z), vec2f(w6, w7), columns.w);
+// In either half the lowest six bits, as 64 more.
+fn six_bits(word: u32) -> vec2f {
+  return above_64(word & 0x003f003fu);
 }
-#endif
+fn above_64(numbers: u32) -> vec2f {
+  return half_pair((numbers << 4u) + 0x54005400u);
+}
 
-fn add_scaled(sums: Sums, products: array<array<vec2f, BATCH>, GROUP>, first: u32, unit: u32) -> Sums {
+// sums + scale * products, for both groups of each row from `first` on.
+fn add_scaled(sums: Sums, products: Groups, first: u32, unit: u32) -> Sums {
   let superblocks = row_units() / 8u;
   let stride = row_units() / 2u + (superblocks + 1u) / 2u;
   let pair_at = first * stride + unit / 2u;
@@ -105,13 +86,13 @@ fn add_scaled(sums: Sums, products: array<array<vec2f, BATCH>, GROUP>, first: u3
   var out: Sums;
 #for i in 0..$group
   {
-    let word = scales[pair_at + $i * stride];
-    let ds = scale_pair(scales[d_at + $i * stride]);
-    let d = select(ds.x, ds.y, odd);
-    let pair = groups_of((word >> shift) & 0x00ff00ffu);
-    let both = fma(pair, vec2f(d), vec2f(negative(d * SCALE_OFFSET)));
+    // scale + 128, as 256 more
+    let bytes = half_pair((((scales[pair_at + $i * stride] >> shift) & 0x00ff00ffu) << 2u) + 0x5c005c00u);
+    let pair = half_pair(scales[d_at + $i * stride]);
+    let d = select(pair.x, pair.y, odd);
+    let scale = fma(bytes, vec2f(d), vec2f(negative(d * 384.0)));
 #for b in 0..$batch
-    out[$i][$b] = fma(both.x, products[$i][$b].x, fma(both.y, products[$i][$b].y, sums[$i][$b]));
+    out[$i][$b] = fma(scale.x, products[$i][$b].x, fma(scale.y, products[$i][$b].y, sums[$i][$b]));
 #endfor
   }
 #endfor

@@ -1,4 +1,7 @@
-// formats/q8_0 for products with vectors: d * q. In f16 bytes are read as 1024 + 128 + q, two in a word, which `starts` takes out.
+// formats/q8_0 for products with vectors: d * q.
+//
+// A byte q + 128 at bits 2-9 of a half is read as the half 256 + 128 + q, by putting the exponent above it. The offset stays in
+// the products until the end of the unit, where the sum of x takes it out: `start`.
 #import parts/inputs
 #import parts/half_scales
 @group(0) @binding(0) var<storage, read> quants: array<vec4<u32>>;
@@ -12,11 +15,7 @@ fn add_step(sums: Sums, first: u32, g: u32, unit: u32) -> Sums {
 #for b in 0..$batch
   {
     let columns = input_sums($b, unit);
-#if f16
-    let start = (columns.x + columns.y) * -1152.0;
-#else
-    let start = (columns.x + columns.y) * -128.0;
-#endif
+    let start = (columns.x + columns.y) * -384.0;
 #for i in 0..$group
     products[$i][$b] = start;
 #endfor
@@ -28,43 +27,44 @@ fn add_step(sums: Sums, first: u32, g: u32, unit: u32) -> Sums {
 #for i in 0..$group
     let words$i = quants[at + (2 * $i + $v) * row_units()];
 #endfor
-#if f16
 #for e in 0..2
-#for b in 0..$batch
-    let x$e$b = input_eight($b, unit * 4u + $v * 2u + $e);
-#endfor
-#for i in 0..$group
-#for k in 0..2
     {
-      let word = words$i[$e * 2 + $k];
-      let w0 = above_1024(word & 0x00ff00ffu);
-      let w1 = above_1024((word >> 8u) & 0x00ff00ffu);
+#if f16
 #for b in 0..$batch
-      products[$i][$b] = add_pair(products[$i][$b], w0, x$e$b[$k * 2]);
-      products[$i][$b] = add_pair(products[$i][$b], w1, x$e$b[$k * 2 + 1]);
-#endfor
-    }
-#endfor
-#endfor
-#endfor
-#else
-#for j in 0..4
-#for b in 0..$batch
-    let x$j$b = input_four($b, unit * 8u + $v * 4u + $j);
-#endfor
-#for i in 0..$group
-    {
-      let bytes = vec4f((vec4(words$i[$j]) >> vec4(0u, 16u, 8u, 24u)) & vec4(255u));
-#for b in 0..$batch
-      products[$i][$b] = add_four(products[$i][$b], bytes, x$j$b);
-#endfor
-    }
-#endfor
+      let x$b = input_eight($b, unit * 4u + $v * 2u + $e);
 #endfor
 #endif
+#for k in 0..2
+      {
+#if !f16
+#for b in 0..$batch
+        let x$b = input_four($b, unit * 8u + $v * 4u + $e * 2u + $k);
+#endfor
+#endif
+#for i in 0..$group
+        {
+          let w0 = two_bytes(words$i[$e * 2 + $k]);
+          let w1 = two_bytes(words$i[$e * 2 + $k] >> 8u);
+#for b in 0..$batch
+#if f16
+          products[$i][$b] = add_four(products[$i][$b], four_of(x$b, $k), w0, w1);
+#else
+          products[$i][$b] = add_four(products[$i][$b], x$b, w0, w1);
+#endif
+#endfor
+        }
+#endfor
+      }
+#endfor
+    }
+#endfor
   }
 #endfor
   return add_scaled(sums, products, first, unit);
+}
+
+fn two_bytes(word: u32) -> vec2f {
+  return half_pair(((word & 0x00ff00ffu) << 2u) + 0x5c005c00u);
 }
 
 fn total(sum: f32) -> f32 {
