@@ -1,4 +1,5 @@
 import { InternalError } from '../errors.ts';
+import { prefillForm } from './attention-prefill.ts';
 import type { Gpu, StorageType } from './device.ts';
 import { type KvType, kvConstants } from './kv.ts';
 import type { Dispatch } from './program.ts';
@@ -7,7 +8,6 @@ import { PAGE_POSITIONS, STEP_CONSTANTS } from './step.ts';
 
 /** Up to this many rows each is computed by itself, the same in every batch; beyond, in tiles. */
 const MAX_SINGLE_ROWS = 16;
-const TILE_ROWS = 32;
 /** Workgroups that share the positions of a row, at most; see shaders/parts/splits.wgsl. */
 const MAX_SPLITS = 32;
 const PAGES_ALONE = 8;
@@ -63,10 +63,11 @@ export function attention(gpu: Gpu, attention: Attention): Dispatch[] {
     window: window ?? 0,
   };
   if (batch > MAX_SINGLE_ROWS) {
-    const about = { role: 'attention-prefill', rows: TILE_ROWS, headSize } as const;
-    const kernel = gpu.kernels.get('attention_prefill', { ...constants, chunks: Math.ceil(headSize / 32) }, about);
+    const form = prefillForm(gpu.storage, attention.kv, headSize, gpu.limits.workgroupBytes);
+    const about = { role: 'attention-prefill', rows: form.tile, headSize } as const;
+    const kernel = gpu.kernels.get('attention_prefill', { ...constants, ...form }, about);
     return [
-      { kernel, buffers: [q, keys, values, pages, step, output], grid: [Math.ceil(batch / TILE_ROWS), heads, 1] },
+      { kernel, buffers: [q, keys, values, pages, step, output], grid: [Math.ceil(batch / form.tile), heads, 1] },
     ];
   }
   const decode = decodeConstants(gpu.storage, attention);
