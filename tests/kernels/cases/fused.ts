@@ -24,7 +24,7 @@ import { expectRows, poisonedRows, type Rows, readRows, uploadRows } from '../ro
 import { uploadStep } from '../step.ts';
 import { bytesOfRows, type RandomWeights, randomWeights, uploadJoined, uploadWeights } from '../weights.ts';
 
-/** Sums in f32 of terms that are rounded once; f16: offsets of weights left in until the end, outputs rounded. */
+/** Sums in f32 of terms that are rounded once, offsets of weights left in until the end of a unit; f16: outputs rounded, too. */
 const TOLERANCE = { f32: { ofRms: 2e-5, relative: 2e-5 }, f16: { ofRms: 1e-3, relative: 1e-3 } } as const;
 const EPS = 1e-3;
 
