@@ -48,9 +48,8 @@ alias KeptUnit = vec4<u32>;
 #else
 alias KeptUnit = Unit;
 #endif
-// Of a thread that takes units to workgroup memory, the units of a position side by side.
 const KEPT_RATIO: u32 = $keptRatio;   // units in workgroup memory that one of the pages becomes
-const VALUE_LANES: u32 = LANES * $laneUnits / KEPT_RATIO;
+const VALUE_LANES: u32 = LANES * $laneUnits / KEPT_RATIO; // threads that bring a position's values, if there are as many
 
 @group(0) @binding(0) var<storage, read> q: array<S4>;
 @group(0) @binding(1) var<storage, read> keys: array<KeptUnit>;
@@ -183,7 +182,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 #endif
 #for i in 0..$valueLoads
       take_value(
-        base, $c * CHUNK_POSITIONS, thread / VALUE_LANES + $i * (THREADS / VALUE_LANES), thread % VALUE_LANES, place, end);
+        base, $c * CHUNK_POSITIONS, (thread + $i * THREADS) / VALUE_LANES, (thread + $i * THREADS) % VALUE_LANES, place, end);
 #endfor
       workgroupBarrier();
 #for p in 0..$chunkPositions
