@@ -35,16 +35,8 @@ fn pack_quad(x: vec4f) -> Quad {
   let bytes = vec4u(vec4i(round(clamp(x, vec4f(-127.0), vec4f(127.0)))) + 128);
   return bytes.x | (bytes.y << 16u) | (bytes.z << 8u) | (bytes.w << 24u);
 }
-
-fn unpack_quad(quad: Quad) -> vec4f {
-  return vec4f((vec4u(quad) >> vec4u(0u, 16u, 8u, 24u)) & vec4u(255u)) - 128.0;
-}
 #else
 fn pack_quad(x: vec4f) -> Quad {
   return store4(x);
-}
-
-fn unpack_quad(quad: Quad) -> vec4f {
-  return vec4f(quad);
 }
 #endif
