@@ -42,8 +42,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
 #if sweeps == 1
   sweep(workgroup, thread, 0u);
 #else
-  for (var from_output = 0u; from_output < OUTPUTS; from_output += SWEEP) {
-    sweep(workgroup, thread, from_output);
+  for (var sweeps = OUTPUTS / SWEEP; sweeps > 0u; sweeps--) {
+    sweep(workgroup, thread, (sweeps - 1u) * SWEEP);
   }
 #endif
   workgroupBarrier();

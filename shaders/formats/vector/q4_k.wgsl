@@ -13,7 +13,6 @@ struct Fields {
   scale_word: u32,      // behind the header
   scale_mask: u32,
   minimum_mask: u32,
-  scale_unit: f32,      // 2^-s
   ratio: f32,           // 2^(s - t)
 }
 var<private> fields: Fields;
@@ -36,7 +35,6 @@ fn begin(unit: u32, first: Firsts) {
   fields.scale_word = 1u + j / 5u;
   fields.scale_mask = 63u << s;
   fields.minimum_mask = 63u << t;
-  fields.scale_unit = bitcast<f32>((127u - s) << 23u);
   fields.ratio = bitcast<f32>((127u + s - t) << 23u);
 }
 
@@ -72,5 +70,6 @@ fn add_step(sums: Sums, first: u32, g: u32, unit: u32) -> Sums {
 }
 
 fn total(sum: f32) -> f32 {
-  return sum * fields.scale_unit * SCALE_UNIT;
+  let s = firstTrailingBit(fields.scale_mask);
+  return sum * (bitcast<f32>((127u - s) << 23u) * SCALE_UNIT);
 }
