@@ -1,166 +1,106 @@
-// Attention of many rows: tiles of 32 rows by 32 positions, online softmax, f32 in workgroup memory (14.5 KiB).
-// Rows may belong to several sessions: each run of rows of one slot inside a tile is computed over that slot's pages.
+// Attention of many rows: tiles of $tile rows by blocks of 32 positions, online softmax. Rows may belong to several sessions:
+// each run of rows of one slot inside a tile is computed over that slot's pages.
 // q: [row][head][headSize], rows `stride` apart; output: the same, padding columns and rows of padding zero.
-// Grid: x is the tile of rows, y the head. 64 threads, each 4 rows by 4 positions, then 4 rows by 4 dimensions.
+// Grid: x is the tile of rows, y the head. A thread makes the scores of four rows, $tile / 4 apart, with 32 / $lanes positions,
+// then eight dimensions of the same four rows' output, so largest scores, sums and rescaling stay in its registers; vectors
+// go over its four rows. $lanes threads share four rows. Queries, keys and values lie in workgroup memory in units of 16
+// bytes, in the storage type; keys and values share their place, and where memory is short a block of them comes in
+// $chunks chunks (of dimensions of the keys, of positions of the values). The steps are written out, since loops inside
+// the loop cost copies of all sums.
 #import parts/step
 #import parts/store
 #import parts/pages
+#if q8
+#import parts/unpack
+#endif
 
-const TILE = 32u;
-const TILE4 = 8u;    // vec4s of a tile's row
-const PITCH4 = 9u;   // between rows of a tile in workgroup memory
+const TILE: u32 = $tile;
+const FOURS: u32 = TILE / 4u;
+const LANES: u32 = $lanes;
+const THREADS: u32 = FOURS * LANES;
+const BLOCK = 32u;                    // positions
+const KEYS: u32 = BLOCK / LANES;      // positions whose scores a thread makes
+const UNITS: u32 = $units;            // of a head, in workgroup memory
+const CHUNK_UNITS: u32 = UNITS / $chunks;
+const CHUNK_POSITIONS: u32 = BLOCK / $chunks;
+// Where values begin: not where keys do, or Mesa keeps the addresses of all loads of keys in registers for those of values.
+const VALUES = 1u;
+const WEIGHT_PITCH: u32 = FOURS + 1u; // one more, so that what neighbouring threads store lies in different banks
+const SHARED_PITCH: u32 = LANES + 1u;
 const HEAD4: u32 = $headSize / 4u;
-const CHUNKS: u32 = ($headSize + 31u) / 32u; // of 32 dimensions
 const HEADS: u32 = $heads;
 const STRIDE4: u32 = $stride / 4u;
+// Scores are in units of log2, less a number that makes the largest weight 2^14: so a half holds weights down to 2^-28 of it.
+const SCALE: f32 = $scale * 1.4426950408889634;
+const RAISED = 14.0;
+const UNSEEN = -3e38;
 const LOWEST = -1e30;
 
+#if f16
+alias Unit = vec4<u32>; // eight dimensions
+const UNIT_QUADS = 2u;
+#else
+alias Unit = vec4f;     // four dimensions
+const UNIT_QUADS = 1u;
+#endif
+#if q8
+alias KeptUnit = vec4<u32>;
+#else
+alias KeptUnit = Unit;
+#endif
+const KEPT_RATIO: u32 = $keptRatio;   // units in workgroup memory that one of the pages becomes
+const VALUE_LANES: u32 = LANES * $laneUnits / KEPT_RATIO; // threads that bring a position's values, if there are as many
+
 @group(0) @binding(0) var<storage, read> q: array<S4>;
-@group(0) @binding(1) var<storage, read> keys: array<S4>;
-@group(0) @binding(2) var<storage, read> values: array<S4>;
+@group(0) @binding(1) var<storage, read> keys: array<KeptUnit>;
+@group(0) @binding(2) var<storage, read> values: array<KeptUnit>;
 @group(0) @binding(3) var<storage, read> pages: array<u32>;
 @group(0) @binding(4) var<storage, read> step: Step;
 @group(0) @binding(5) var<storage, read_write> output: array<S4>;
 
-var<workgroup> query_tile: array<vec4f, TILE * PITCH4>;  // [row][dimension of the chunk]
-var<workgroup> kv_tile: array<vec4f, TILE * PITCH4>;     // [position][dimension of the chunk]
-var<workgroup> weight_tile: array<vec4f, TILE * PITCH4>; // [row][position]
-var<workgroup> parts: array<vec4f, 64>;                  // [4 rows][8 threads of a row]
+var<workgroup> queries: array<Unit, UNITS * TILE>;                  // [unit][row]
+var<workgroup> kept: array<Unit, CHUNK_UNITS * BLOCK + VALUES>;     // keys [unit][position], values [position][unit]
+var<workgroup> weights: array<S4, BLOCK * WEIGHT_PITCH>;            // [position][row / four apart] of four rows
+var<workgroup> shared_fours: array<vec4f, FOURS * SHARED_PITCH>;    // [four of rows][lane]
 
-/// Positions that a row attends; none when first > last.
-struct Reach { first: u32, last: u32 }
-
-fn reach_of(position: u32) -> Reach {
+// A row attends its own position and those less than WINDOW before it.
 #if window
-  return Reach(max(position + 1u, $window) - $window, position);
+const WINDOW: u32 = $window;
 #else
-  return Reach(0u, position);
+const WINDOW = 0x40000000u; // more than there are
 #endif
+const NOTHING = 0xc0000000u; // the position of a row that attends none
+
+fn first_of(position: u32) -> u32 {
+  return max(position + 1u, WINDOW) - WINDOW;
 }
 
-fn load_queries(first_row: u32, end_row: u32, head: u32, chunk: u32, thread: u32) {
-  for (var i = thread; i < TILE * TILE4; i += 64u) {
-    let row = first_row + i / TILE4;
-    let d = chunk * TILE4 + i % TILE4;
-    var x = vec4f();
-    if row < end_row && d < HEAD4 {
-      x = vec4f(q[row * STRIDE4 + head * HEAD4 + d]);
-    }
-    query_tile[i / TILE4 * PITCH4 + i % TILE4] = x * $scale;
-  }
-}
-
-/// Loads 32 positions from `place` on, zeros where nothing was written yet.
-fn load_keys(place: u32, valid: u32, chunk: u32, thread: u32) {
-  for (var i = thread; i < TILE * TILE4; i += 64u) {
-    let d = chunk * TILE4 + i % TILE4;
-    var x = vec4f();
-    if i / TILE4 < valid && d < HEAD4 {
-      x = vec4f(keys[(place + i / TILE4) * HEAD4 + d]);
-    }
-    kv_tile[i / TILE4 * PITCH4 + i % TILE4] = x;
-  }
-}
-
-fn load_values(place: u32, valid: u32, chunk: u32, thread: u32) {
-  for (var i = thread; i < TILE * TILE4; i += 64u) {
-    let d = chunk * TILE4 + i % TILE4;
-    var x = vec4f();
-    if i / TILE4 < valid && d < HEAD4 {
-      x = vec4f(values[(place + i / TILE4) * HEAD4 + d]);
-    }
-    kv_tile[i / TILE4 * PITCH4 + i % TILE4] = x;
-  }
-}
-
-/// sum (4 rows of 4 dimensions) = sum * rescale + weights . values, for one chunk of dimensions.
-fn accumulate(
-  sum: ptr<function, array<vec4f, 4>>, rescale: vec4f, place: u32, valid: u32, chunk: u32, thread: u32) {
-  workgroupBarrier();
-  load_values(place, valid, chunk, thread);
-  workgroupBarrier();
-  let rows = thread / TILE4 * 4u;
-  let column = thread % TILE4;
-  var s0 = (*sum)[0] * rescale.x;
-  var s1 = (*sum)[1] * rescale.y;
-  var s2 = (*sum)[2] * rescale.z;
-  var s3 = (*sum)[3] * rescale.w;
-  for (var k = 0u; k < (valid + 3u) / 4u; k++) {
-    let w0 = weight_tile[rows * PITCH4 + k];
-    let w1 = weight_tile[(rows + 1u) * PITCH4 + k];
-    let w2 = weight_tile[(rows + 2u) * PITCH4 + k];
-    let w3 = weight_tile[(rows + 3u) * PITCH4 + k];
-    let v0 = kv_tile[(k * 4u) * PITCH4 + column];
-    let v1 = kv_tile[(k * 4u + 1u) * PITCH4 + column];
-    let v2 = kv_tile[(k * 4u + 2u) * PITCH4 + column];
-    let v3 = kv_tile[(k * 4u + 3u) * PITCH4 + column];
-    s0 += w0.x * v0 + w0.y * v1 + w0.z * v2 + w0.w * v3;
-    s1 += w1.x * v0 + w1.y * v1 + w1.z * v2 + w1.w * v3;
-    s2 += w2.x * v0 + w2.y * v1 + w2.z * v2 + w2.w * v3;
-    s3 += w3.x * v0 + w3.y * v1 + w3.z * v2 + w3.w * v3;
-  }
-  (*sum)[0] = s0;
-  (*sum)[1] = s1;
-  (*sum)[2] = s2;
-  (*sum)[3] = s3;
-}
-
-fn write_chunk(sum: ptr<function, array<vec4f, 4>>, scale: vec4f, first_row: u32, head: u32, chunk: u32, thread: u32) {
-  let d = chunk * TILE4 + thread % TILE4;
-  if d >= HEAD4 {
-    return;
-  }
-  for (var r = 0u; r < 4u; r++) {
-    let row = first_row + thread / TILE4 * 4u + r;
-    if row < arrayLength(&output) / STRIDE4 {
-      output[row * STRIDE4 + head * HEAD4 + d] = store4((*sum)[r] * scale[r]);
-    }
-  }
-}
-
-@compute @workgroup_size(64)
+@compute @workgroup_size($threads)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let first_row = group.x * TILE;
   let head = group.y;
   let kv_head = head / (HEADS / KV_HEADS);
-  let rows = thread / TILE4 * 4u; // this thread's four, within the tile
-  let column = thread % TILE4;
+  let lane = thread % LANES;
+  let four = thread / LANES; // rows four, four + FOURS ... of the tile
+
+  for (var i = thread; i < UNITS * TILE; i += THREADS) {
+    queries[i] = query_unit(min(first_row + i % TILE, step.rows - 1u), head, i / TILE);
+  }
 
   var largest = vec4f(LOWEST);
   var weight_sum = vec4f(); // of this thread's positions
-  var sum0: array<vec4f, 4>;
-#if chunks >= 2
-  var sum1: array<vec4f, 4>;
-#endif
-#if chunks >= 3
-  var sum2: array<vec4f, 4>;
-#endif
-#if chunks >= 4
-  var sum3: array<vec4f, 4>;
-#endif
-#if chunks >= 5
-  var sum4: array<vec4f, 4>;
-#endif
-#if chunks >= 6
-  var sum5: array<vec4f, 4>;
-#endif
-#if chunks >= 7
-  var sum6: array<vec4f, 4>;
-#endif
-#if chunks >= 8
-  var sum7: array<vec4f, 4>;
-#endif
+  var sums: array<vec4f, 8>;
 
   let end_row = min(first_row + TILE, step.rows); // beyond, rows are padding
   var run = first_row;
   while run < end_row {
     // rows from `run` to `run_end` are of one slot and attend, together, positions from `first` to `last`
     let slot = step.row[run].slot;
-    var first = reach_of(step.row[run].position).first;
+    var first = first_of(step.row[run].position);
     var last = step.row[run].position;
     var run_end = run + 1u;
     while run_end < end_row && step.row[run_end].slot == slot {
-      first = min(first, reach_of(step.row[run_end].position).first);
+      first = min(first, first_of(step.row[run_end].position));
       last = max(last, step.row[run_end].position);
       run_end++;
     }
@@ -171,136 +111,235 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
       continue;
     }
 
-    var reach: array<Reach, 4>;
-    for (var r = 0u; r < 4u; r++) {
-      let row = first_row + rows + r;
-      reach[r] = Reach(1u, 0u);
+    var own = vec4(NOTHING); // positions of this thread's rows
+#for r in 0..4
+    {
+      let row = first_row + four + $r * FOURS;
       if row >= run_first && row < run_end {
-        reach[r] = reach_of(step.row[row].position);
+        own[$r] = step.row[row].position;
       }
     }
+#endfor
 
-    for (var block = first / TILE; block <= last / TILE; block++) {
-      let place = place_of(slot, block * TILE, kv_head);
-      let valid = min(last + 1u - block * TILE, TILE);
+    for (var block = first / BLOCK; block <= last / BLOCK; block++) {
+      let base = block_of(slot, block * BLOCK, kv_head) * BLOCK_UNITS;
+      let place = block * BLOCK % PAGE_POSITIONS;
+      // positions from here on were never written: their place is taken by the last one before
+      let end = min(last - block * BLOCK, BLOCK - 1u);
 
-      var score0 = vec4f();
-      var score1 = vec4f();
-      var score2 = vec4f();
-      var score3 = vec4f();
-      for (var chunk = 0u; chunk < CHUNKS; chunk++) {
-        workgroupBarrier();
-        load_queries(first_row, end_row, head, chunk, thread);
-        load_keys(place, valid, chunk, thread);
-        workgroupBarrier();
-        let columns4 = min(TILE4, HEAD4 - chunk * TILE4);
-        for (var d = 0u; d < columns4; d++) {
-          let q0 = query_tile[rows * PITCH4 + d];
-          let q1 = query_tile[(rows + 1u) * PITCH4 + d];
-          let q2 = query_tile[(rows + 2u) * PITCH4 + d];
-          let q3 = query_tile[(rows + 3u) * PITCH4 + d];
-          let k0 = kv_tile[(column * 4u) * PITCH4 + d];
-          let k1 = kv_tile[(column * 4u + 1u) * PITCH4 + d];
-          let k2 = kv_tile[(column * 4u + 2u) * PITCH4 + d];
-          let k3 = kv_tile[(column * 4u + 3u) * PITCH4 + d];
-          score0 += vec4f(dot(q0, k0), dot(q0, k1), dot(q0, k2), dot(q0, k3));
-          score1 += vec4f(dot(q1, k0), dot(q1, k1), dot(q1, k2), dot(q1, k3));
-          score2 += vec4f(dot(q2, k0), dot(q2, k1), dot(q2, k2), dot(q2, k3));
-          score3 += vec4f(dot(q3, k0), dot(q3, k1), dot(q3, k2), dot(q3, k3));
-        }
-      }
-
-      let position = vec4u(block * TILE + column * 4u) + vec4u(0u, 1u, 2u, 3u);
-      let seen0 = (position >= vec4u(reach[0].first)) & (position <= vec4u(reach[0].last));
-      let seen1 = (position >= vec4u(reach[1].first)) & (position <= vec4u(reach[1].last));
-      let seen2 = (position >= vec4u(reach[2].first)) & (position <= vec4u(reach[2].last));
-      let seen3 = (position >= vec4u(reach[3].first)) & (position <= vec4u(reach[3].last));
-      parts[thread] = vec4f(
-        largest_of(score0, seen0), largest_of(score1, seen1), largest_of(score2, seen2), largest_of(score3, seen3));
+      // zeros written out: a declaration without a value kept the block before's on Mesa 25 (lavapipe)
+      var scores = array<vec4f, KEYS>();
+#for c in 0..$chunks
       workgroupBarrier();
-      var block_largest = largest;
-      for (var i = 0u; i < TILE4; i++) {
-        block_largest = max(block_largest, parts[thread / TILE4 * TILE4 + i]);
+#for i in 0..$keyLoads
+      take_key(base, $c * CHUNK_UNITS / KEPT_RATIO, thread / BLOCK + $i * (THREADS / BLOCK), thread % BLOCK, place, end);
+#endfor
+      workgroupBarrier();
+#for u in 0..$chunkUnits
+      {
+        let at = ($c * CHUNK_UNITS + $u) * TILE + four;
+#for r in 0..4
+        let q$r = queries[at + $r * FOURS];
+#endfor
+#for j in 0..$keys
+        scores[$j] = add_scores(scores[$j], q0, q1, q2, q3, kept[$u * BLOCK + lane + $j * LANES]);
+#endfor
       }
-      let rescale = exp(largest - block_largest);
-      largest = block_largest;
-      let weight0 = select(vec4f(), exp(score0 - largest.x), seen0);
-      let weight1 = select(vec4f(), exp(score1 - largest.y), seen1);
-      let weight2 = select(vec4f(), exp(score2 - largest.z), seen2);
-      let weight3 = select(vec4f(), exp(score3 - largest.w), seen3);
-      let one = vec4f(1.0);
-      weight_sum = weight_sum * rescale
-        + vec4f(dot(weight0, one), dot(weight1, one), dot(weight2, one), dot(weight3, one));
-      weight_tile[rows * PITCH4 + column] = weight0;
-      weight_tile[(rows + 1u) * PITCH4 + column] = weight1;
-      weight_tile[(rows + 2u) * PITCH4 + column] = weight2;
-      weight_tile[(rows + 3u) * PITCH4 + column] = weight3;
+#endfor
+#endfor
 
-      accumulate(&sum0, rescale, place, valid, 0u, thread);
-#if chunks >= 2
-      accumulate(&sum1, rescale, place, valid, 1u, thread);
+      var block_largest = vec4f(UNSEEN);
+#for j in 0..$keys
+      {
+        let position = block * BLOCK + lane + $j * LANES;
+        scores[$j] = select(vec4f(UNSEEN), scores[$j], own - vec4(position) < vec4(WINDOW));
+        block_largest = max(block_largest, scores[$j]);
+      }
+#endfor
+      shared_fours[four * SHARED_PITCH + lane] = block_largest;
+      workgroupBarrier();
+#for i in 0..$lanes
+      block_largest = max(block_largest, shared_fours[four * SHARED_PITCH + $i]);
+#endfor
+      let now_largest = max(largest, fma(block_largest, vec4f(SCALE), vec4f(-RAISED)));
+      let rescale = exp2(largest - now_largest);
+      largest = now_largest;
+      weight_sum *= rescale;
+#for j in 0..$keys
+      {
+        let weight = exp2(fma(scores[$j], vec4f(SCALE), -largest));
+        weight_sum += weight;
+        weights[(lane + $j * LANES) * WEIGHT_PITCH + four] = S4(weight);
+      }
+#endfor
+#for d in 0..8
+      sums[$d] *= rescale;
+#endfor
+
+#for c in 0..$chunks
+#if c != 0
+      workgroupBarrier();
 #endif
-#if chunks >= 3
-      accumulate(&sum2, rescale, place, valid, 2u, thread);
+#for i in 0..$valueLoads
+      take_value(
+        base, $c * CHUNK_POSITIONS, (thread + $i * THREADS) / VALUE_LANES, (thread + $i * THREADS) % VALUE_LANES, place, end);
+#endfor
+      workgroupBarrier();
+#for p in 0..$chunkPositions
+      {
+        let weight = vec4f(weights[($c * CHUNK_POSITIONS + $p) * WEIGHT_PITCH + four]);
+#for i in 0..$laneUnits
+        let unit$i = kept[VALUES + $p * UNITS + lane + $i * LANES];
+#endfor
+#if f16
+        let low = vec4f(halves(unit0.x), halves(unit0.y));
+        let high = vec4f(halves(unit0.z), halves(unit0.w));
+#else
+        let low = unit0;
+        let high = unit1;
 #endif
-#if chunks >= 4
-      accumulate(&sum3, rescale, place, valid, 3u, thread);
-#endif
-#if chunks >= 5
-      accumulate(&sum4, rescale, place, valid, 4u, thread);
-#endif
-#if chunks >= 6
-      accumulate(&sum5, rescale, place, valid, 5u, thread);
-#endif
-#if chunks >= 7
-      accumulate(&sum6, rescale, place, valid, 6u, thread);
-#endif
-#if chunks >= 8
-      accumulate(&sum7, rescale, place, valid, 7u, thread);
-#endif
+#for d in 0..4
+        sums[$d] = fma(weight, vec4f(low[$d]), sums[$d]);
+        sums[4 + $d] = fma(weight, vec4f(high[$d]), sums[4 + $d]);
+#endfor
+      }
+#endfor
+#endfor
     }
   }
 
   workgroupBarrier();
-  parts[thread] = weight_sum;
+  shared_fours[four * SHARED_PITCH + lane] = weight_sum;
   workgroupBarrier();
   var total = vec4f();
-  for (var i = 0u; i < TILE4; i++) {
-    total += parts[thread / TILE4 * TILE4 + i];
-  }
+#for i in 0..$lanes
+  total += shared_fours[four * SHARED_PITCH + $i];
+#endfor
   let scale = select(vec4f(), 1.0 / max(total, vec4f(1e-30)), total > vec4f());
-  write_chunk(&sum0, scale, first_row, head, 0u, thread);
-#if chunks >= 2
-  write_chunk(&sum1, scale, first_row, head, 1u, thread);
+#for r in 0..4
+  {
+    let row = first_row + four + $r * FOURS;
+    let low = vec4f(sums[0][$r], sums[1][$r], sums[2][$r], sums[3][$r]);
+    let high = vec4f(sums[4][$r], sums[5][$r], sums[6][$r], sums[7][$r]);
+    write(row, head, lane * UNIT_QUADS, low * scale[$r]);
+#if f16
+    write(row, head, lane * 2u + 1u, high * scale[$r]);
+#else
+    write(row, head, lane + LANES, high * scale[$r]);
 #endif
-#if chunks >= 3
-  write_chunk(&sum2, scale, first_row, head, 2u, thread);
-#endif
-#if chunks >= 4
-  write_chunk(&sum3, scale, first_row, head, 3u, thread);
-#endif
-#if chunks >= 5
-  write_chunk(&sum4, scale, first_row, head, 4u, thread);
-#endif
-#if chunks >= 6
-  write_chunk(&sum5, scale, first_row, head, 5u, thread);
-#endif
-#if chunks >= 7
-  write_chunk(&sum6, scale, first_row, head, 6u, thread);
-#endif
-#if chunks >= 8
-  write_chunk(&sum7, scale, first_row, head, 7u, thread);
-#endif
+  }
+#endfor
   if head == HEADS - 1u {
-    let padding = STRIDE4 - HEADS * HEAD4;
+    let padding = (HEADS * HEAD4 + 7u) / 8u * 8u - HEADS * HEAD4;
     let zero_rows = min(TILE, arrayLength(&output) / STRIDE4 - first_row);
-    for (var i = thread; i < padding * zero_rows; i += 64u) {
+    for (var i = thread; i < padding * zero_rows; i += THREADS) {
       output[(first_row + i / padding) * STRIDE4 + HEADS * HEAD4 + i % padding] = S4();
     }
   }
 }
 
-fn largest_of(score: vec4f, seen: vec4<bool>) -> f32 {
-  let x = select(vec4f(LOWEST), score, seen);
-  return max(max(x.x, x.y), max(x.z, x.w));
+// 16 bytes of a row's query; zeros behind the head.
+fn query_unit(row: u32, head: u32, unit: u32) -> Unit {
+#if f16
+  let low = bitcast<vec2<u32>>(query_quad(row, head, unit * 2u));
+  return vec4(low, bitcast<vec2<u32>>(query_quad(row, head, unit * 2u + 1u)));
+#else
+  return query_quad(row, head, unit);
+#endif
+}
+
+fn query_quad(row: u32, head: u32, quad: u32) -> S4 {
+  return select(S4(), q[row * STRIDE4 + head * HEAD4 + quad], quad < HEAD4);
+}
+
+// A unit of the keys of the pages, of a chunk that begins at their unit `first`, to workgroup memory.
+fn take_key(base: u32, first: u32, unit: u32, position: u32, place: u32, end: u32) {
+#if keyGuard
+  if unit >= CHUNK_UNITS / KEPT_RATIO {
+    return;
+  }
+#endif
+  let from_position = place + min(position, end);
+#if padded
+  let head_unit = min(first + unit, HEAD_UNITS - 1u); // units behind the head meet zeros of the query
+#else
+  let head_unit = first + unit;
+#endif
+  let from_unit = keys[base + head_unit * PAGE_POSITIONS + from_position];
+#if q8
+  let units = keys[base + HEAD_UNITS * PAGE_POSITIONS + from_position / 4u][from_position % 4u];
+#for i in 0..$keptRatio
+  kept[(unit * KEPT_RATIO + $i) * BLOCK + position] = bytes_unit(from_unit, $i, units);
+#endfor
+#else
+  kept[unit * BLOCK + position] = from_unit;
+#endif
+}
+
+// A unit of the values of the pages, of a chunk that begins at position `first` of the block, to workgroup memory.
+fn take_value(base: u32, first: u32, position: u32, unit: u32, place: u32, end: u32) {
+#if valueGuard
+  if position >= CHUNK_POSITIONS || unit >= HEAD_UNITS {
+    return;
+  }
+#endif
+  let from_position = place + min(first + position, end);
+  let from_unit = values[base + from_position * HEAD_UNITS + unit];
+#if q8
+  let units = values[base + HEAD_UNITS * PAGE_POSITIONS + from_position / 4u][from_position % 4u];
+#for i in 0..$keptRatio
+  kept[VALUES + position * UNITS + unit * KEPT_RATIO + $i] = bytes_unit(from_unit, $i, units);
+#endfor
+#else
+  kept[VALUES + position * UNITS + unit] = from_unit;
+#endif
+}
+
+#if q8
+// The i-th unit of workgroup memory in a unit of bytes, and what these mean.
+fn bytes_unit(bytes: vec4<u32>, i: u32, units: u32) -> Unit {
+  let scale = scale_in(units);
+#if f16
+  let words = select(bytes.xy, bytes.zw, i == 1u);
+  let offset = fma(scale, -1152.0, middle_in(units)); // 1024, and 128 that all bytes have been raised by
+  let numbers = vec4(words.x, words.x >> 8u, words.y, words.y >> 8u) & vec4(0x00ff00ffu);
+  return vec4(
+    scaled_pair(above_1024(numbers.x), scale, offset), scaled_pair(above_1024(numbers.y), scale, offset),
+    scaled_pair(above_1024(numbers.z), scale, offset), scaled_pair(above_1024(numbers.w), scale, offset));
+#else
+  return scaled_fields(bytes[i], vec4(0xffu, 0xff0000u, 0xff00u, 0xff000000u), scale, fma(scale, -128.0, middle_in(units)));
+#endif
+}
+#endif
+
+// Adds what a unit of dimensions brings to the scores of four rows with one position.
+fn add_scores(scores: vec4f, q0: Unit, q1: Unit, q2: Unit, q3: Unit, key: Unit) -> vec4f {
+  var sums = scores;
+#if f16
+#for i in 0..4
+  {
+    let k = halves(key[$i]);
+    let first = vec4f(halves(q0[$i]).x, halves(q1[$i]).x, halves(q2[$i]).x, halves(q3[$i]).x);
+    let second = vec4f(halves(q0[$i]).y, halves(q1[$i]).y, halves(q2[$i]).y, halves(q3[$i]).y);
+    sums = fma(second, vec4f(k.y), fma(first, vec4f(k.x), sums));
+  }
+#endfor
+#else
+#for i in 0..4
+  sums = fma(vec4f(q0[$i], q1[$i], q2[$i], q3[$i]), vec4f(key[$i]), sums);
+#endfor
+#endif
+  return sums;
+}
+
+#if f16
+fn halves(word: u32) -> vec2f {
+  return vec2f(bitcast<vec2<f16>>(word));
+}
+#endif
+
+fn write(row: u32, head: u32, quad: u32, value: vec4f) {
+  if quad < HEAD4 && row < arrayLength(&output) / STRIDE4 {
+    output[row * STRIDE4 + head * HEAD4 + quad] = store4(value);
+  }
 }

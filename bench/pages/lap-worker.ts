@@ -185,7 +185,7 @@ const bench = {
       await gpu.device.queue.onSubmittedWorkDone();
       const begin = performance.now();
       const encoder = gpu.device.createCommandEncoder();
-      const read = readbacks.copy(encoder, hidden, bytes);
+      const read = readbacks.copy(encoder, hidden, [{ start: 0, bytes }]);
       gpu.device.queue.submit([encoder.finish()]);
       const values = new Float32Array(await read());
       times.push(performance.now() - begin);

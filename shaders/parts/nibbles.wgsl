@@ -1,6 +1,9 @@
-// Eight 4-bit numbers of a word: 2k at bit 4k of the low half, 2k + 1 at bit 4k of the high half.
-fn nibbles(word: u32) -> array<vec4f, 2> {
-  let low = (vec4(word) >> vec4(0u, 16u, 4u, 20u)) & vec4(15u);
-  let high = (vec4(word) >> vec4(8u, 24u, 12u, 28u)) & vec4(15u);
-  return array(vec4f(low), vec4f(high));
+// Eight 4-bit numbers of a unit: its words hold, from bit `shift` of each half on, weights 4j and 4j + 1, and eight bits
+// above these 4j + 2 and 4j + 3; weights 0 to 15 from bit 0 on, 16 to 31 from bit 4 on.
+fn nibbles(unit: vec4<u32>, eight: u32) -> array<vec4f, 2> {
+  let words = select(unit.xy, unit.zw, (eight & 1u) == 1u) >> vec2((eight / 2u) * 4u);
+  return array(four_nibbles(words.x), four_nibbles(words.y));
+}
+fn four_nibbles(word: u32) -> vec4f {
+  return vec4f((vec4(word) >> vec4(0u, 16u, 8u, 24u)) & vec4(15u));
 }

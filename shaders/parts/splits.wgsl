@@ -3,7 +3,8 @@
 #import parts/page_sizes
 
 const SPLITS: u32 = $splits;
-const LEAST_PAGES: u32 = $leastPages; // of a split, so that short contexts are not cut into crumbs
+const SPLIT_PAGES: u32 = $splitPages; // a split's, at most
+const PAGES_ALONE: u32 = $pagesAlone; // up to so many pages each is a split; two together are less work where there are enough
 
 struct Span {
   first: u32,       // first position that the row attends
@@ -21,6 +22,6 @@ fn span_of(position: u32) -> Span {
 #endif
   span.page = span.first / PAGE_POSITIONS;
   span.pages = position / PAGE_POSITIONS - span.page + 1u;
-  span.split_pages = max(LEAST_PAGES, (span.pages + SPLITS - 1u) / SPLITS);
+  span.split_pages = max(select(1u, 2u, span.pages > PAGES_ALONE), (span.pages + SPLITS - 1u) / SPLITS);
   return span;
 }

@@ -1,12 +1,5 @@
 // What a step is about: the rows of its batch. Written by the CPU once a step.
-struct Row {
-  token: u32,     // the token, unless FROM_SAMPLED
-  position: u32,  // in its session
-  slot: u32,      // the session's slot; NO_SLOT: a row of padding, which computes nothing and writes nothing
-  flags: u32,
-}
-const NO_SLOT = 0xffffffffu;
-const FROM_SAMPLED = 1u;  // the token is what was last sampled for this slot
+#import parts/step_row
 struct Step {
   rows: u32,
   logit_rows: u32,  // how many of logit_row are set

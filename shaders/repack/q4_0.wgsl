@@ -18,7 +18,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let block = rows.start + id.x * BLOCK_BYTES;
   quants[rows.first * units + id.x] = pack_half_bytes(block + 2u);
   if unit % 2u == 0u {
-    let word = halves_at(block, BLOCK_BYTES, unit + 1u < units);
+    let word = scales_at(block, BLOCK_BYTES, unit + 1u < units);
     scales[(rows.first + row) * ((units + 1u) / 2u) + unit / 2u] = word;
   }
 }

@@ -16,5 +16,5 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   }
   let block = rows.start + id.x * BLOCK_BYTES;
   quants[rows.first * units + id.x] = pack_half_bytes(block + 4u);
-  scales[rows.first * units + id.x] = word_at(block);
+  scales[rows.first * units + id.x] = scales_at(block, 2u, true);
 }

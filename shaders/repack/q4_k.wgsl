@@ -4,7 +4,7 @@
 #import parts/raw
 #import parts/pack_nibbles
 @group(0) @binding(2) var<storage, read_write> quants: array<vec4<u32>>;
-@group(0) @binding(3) var<storage, read_write> scales: array<vec4<u32>>;
+@group(0) @binding(3) var<storage, read_write> scales: array<u32>;
 
 const BLOCK_BYTES = 144u;
 
@@ -20,34 +20,46 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let shift = (unit % 2u) * 4u;
   var words: vec4<u32>;
   for (var i = 0u; i < 4u; i++) {
-    words[i] = pack_nibbles(word_at(at + i * 8u) >> shift, word_at(at + i * 8u + 4u) >> shift);
+    let first = (word_at(at + i * 4u) >> shift) & 0x0f0f0f0fu;
+    let second = (word_at(at + 16u + i * 4u) >> shift) & 0x0f0f0f0fu;
+    words[i] = pack_nibbles(first | (second << 4u));
   }
   quants[rows.first * units + id.x] = words;
   if unit == 0u {
-    scales[(rows.first * units + id.x) / 8u] = header(block);
+    write_header(rows.first + id.x / units, (id.x % units) / 8u, units / 8u, block);
   }
 }
 
-// The 12 bytes: scales 0-3, minima 0-3 (6 bits), nibbles of scales and minima 4-7, whose top bits are in the first 8.
-fn header(block: u32) -> vec4<u32> {
+// parts/q4_k_scales has the layout. The 12 bytes: scales 0-3, minima 0-3 (6 bits), nibbles of scales and minima 4-7, whose
+// top bits are in the first 8.
+fn write_header(row: u32, superblock: u32, superblocks: u32, block: u32) {
+  let start = row / 4u * (superblocks * 4u + (superblocks + 1u) / 2u) * 4u + row % 4u;
+  let header = start + superblock * 16u;
   let a = word_at(block + 4u);
   let b = word_at(block + 8u);
   let c = word_at(block + 12u);
-  let minima_low = b & 0x3f3f3f3fu;
-  let minima_high = ((c >> 4u) & 0x0f0f0f0fu) | ((b >> 2u) & 0x30303030u);
-  let scales_low = a & 0x3f3f3f3fu;
-  let scales_high = (c & 0x0f0f0f0fu) | ((a >> 2u) & 0x30303030u);
-  return vec4(
-    word_at(block),
-    scales_low | ((minima_low & 0x03030303u) << 6u),
-    scales_high | ((minima_high & 0x03030303u) << 6u),
-    gather_nibbles(minima_low >> 2u) | (gather_nibbles(minima_high >> 2u) << 16u),
+  let fields = array(
+    a & 0x3f3f3f3fu,
+    (c & 0x0f0f0f0fu) | ((a >> 2u) & 0x30303030u),
+    b & 0x3f3f3f3fu,
+    ((c >> 4u) & 0x0f0f0f0fu) | ((b >> 2u) & 0x30303030u),
   );
+  scales[header] = scales_at(block, 2u, true);
+  for (var word = 0u; word < 3u; word++) {
+    var packed = 0u;
+    for (var i = 0u; i < 5u; i++) {
+      let field = word * 5u + i;
+      packed |= ((fields[field / 4u] >> (field % 4u * 8u)) & 63u) << (i * 6u);
+    }
+    scales[header + 4u + word * 4u] = packed;
+  }
+  if superblock % 2u == 0u {
+    let both = superblock + 1u < superblocks;
+    let last = last_minimum(block) | select(0u, last_minimum(block + BLOCK_BYTES) << 16u, both);
+    scales[start + superblocks * 16u + superblock / 2u * 4u] = last;
+  }
 }
 
-// The low nibbles of a word's four bytes, side by side in 16 bits.
-fn gather_nibbles(word: u32) -> u32 {
-  let nibbles = word & 0x0f0f0f0fu;
-  let pairs = nibbles | (nibbles >> 4u);
-  return (pairs & 0xffu) | ((pairs >> 8u) & 0xff00u);
+fn last_minimum(block: u32) -> u32 {
+  return (word_at(block + 12u) >> 28u) | ((word_at(block + 8u) >> 26u) & 0x30u);
 }

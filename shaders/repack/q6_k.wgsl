@@ -26,10 +26,12 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   high[rows.first * units + id.x] = vec2(first.z, second.z);
   let row_scales = (rows.first + row) * (superblocks * 4u + (superblocks + 1u) / 2u);
   if unit % 2u == 0u {
-    scales[row_scales + superblock * 4u + unit / 2u] = word_at(block + 192u + unit * 2u) ^ 0x80808080u;
+    let bytes = word_at(block + 192u + unit * 2u) ^ 0x80808080u;
+    let word = (bytes & 0xff0000ffu) | ((bytes >> 8u) & 0xff00u) | ((bytes & 0xff00u) << 8u);
+    scales[row_scales + superblock * 4u + unit / 2u] = word;
   }
   if unit == 0u && superblock % 2u == 0u {
-    let word = halves_at(block + 208u, BLOCK_BYTES, superblock + 1u < superblocks);
+    let word = scales_at(block + 208u, BLOCK_BYTES, superblock + 1u < superblocks);
     scales[row_scales + superblocks * 4u + superblock / 2u] = word;
   }
 }

@@ -26,7 +26,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   quants[to] = sixteen_at(block + 2u);
   quants[to + units] = sixteen_at(block + 18u);
   if unit % 2u == 0u {
-    let word = halves_at(block, BLOCK_BYTES, unit + 1u < units);
+    let word = scales_at(block, BLOCK_BYTES, unit + 1u < units);
     scales[(rows.first + row) * ((units + 1u) / 2u) + unit / 2u] = word;
   }
 }

@@ -2,6 +2,7 @@ import { MAX_CHUNK_ROWS } from '../../worker/generation/chunks.ts';
 import { Engine } from '../../worker/generation/engine.ts';
 import { scoreTokens } from '../../worker/generation/score.ts';
 import { type Gpu, openGpu } from '../../worker/gpu/device.ts';
+import type { KvType } from '../../worker/gpu/kv.ts';
 import type { ModelSpec } from '../../worker/models/spec.ts';
 import type { Stage } from '../../worker/models/stage.ts';
 import { openStage } from '../engine/open.ts';
@@ -38,10 +39,18 @@ export class Shoal {
     }
   }
 
-  /** @param mutate changes what the engine knows of the model: a fault on purpose */
-  async open(path: string, storage: Storage, mutate = (spec: ModelSpec) => spec): Promise<EngineUnderTest> {
+  /**
+   * @param mutate changes what the engine knows of the model: a fault on purpose
+   * @param kv how it keeps keys and values
+   */
+  async open(
+    path: string,
+    storage: Storage,
+    mutate = (spec: ModelSpec) => spec,
+    kv: KvType = 'storage',
+  ): Promise<EngineUnderTest> {
     const gpu = await this.#gpu(storage);
-    const { stage } = await openStage(gpu, path, { contextTokens: CONTEXT_TOKENS, slots: 1, mutate });
+    const { stage } = await openStage(gpu, path, { contextTokens: CONTEXT_TOKENS, slots: 1, mutate, kv });
     return new ShoalModel(stage);
   }
 

@@ -4,7 +4,7 @@ import { Pace } from '../../worker/generation/pace.ts';
 import type { TokenRequest } from '../../worker/generation/run.ts';
 import { StepRunner } from '../../worker/generation/steps.ts';
 import type { Gpu } from '../../worker/gpu/device.ts';
-import type { SamplerParameters } from '../../worker/gpu/sampler.ts';
+import type { SampledToken, SamplerParameters } from '../../worker/gpu/sampler.ts';
 import { createTokenizer, type Tokenizer } from '../../worker/text/index.ts';
 import type { Encoding } from '../conformance/checkpoints.ts';
 import type { Family } from '../conformance/families.ts';
@@ -94,6 +94,24 @@ describe.skipIf(reason !== '')(`the engine${reason}`, () => {
     await open();
     const together = await Promise.all([ask('Once upon a time'), ask('The dog')]);
     expect(together.map(({ tokens }) => tokens)).toEqual(alone.map(({ tokens }) => tokens));
+  });
+
+  it('lists the likeliest tokens to whoever asks for them, also beside one who does not', async () => {
+    await open();
+    const listed = async (conversation: string, topLogProbs: number) => {
+      const tokens: SampledToken[] = [];
+      const onToken = (sampled: SampledToken) => tokens.push(sampled) < 0;
+      await ask('Once upon a time', { conversation, sampler: { ...GREEDY, topLogProbs }, maxTokens: 6, onToken });
+      return tokens;
+    };
+    const [none, three, all] = await Promise.all([listed('none', 0), listed('three', 3), listed('all', 20)]);
+    expect(none.map(({ top }) => top.length)).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(three.map(({ top }) => top)).toEqual(all.map(({ top }) => top.slice(0, 3)));
+    for (const [i, { token, logProb, top }] of all.entries()) {
+      expect(top).toHaveLength(20);
+      expect(top[0]).toEqual({ token, logProb });
+      expect(none[i]).toMatchObject({ token, logProb, finite: true });
+    }
   });
 
   it('computes again only what differs from what it has', async () => {

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { MAX_CHUNK_ROWS } from '../../worker/generation/chunks.ts';
 import type { Gpu } from '../../worker/gpu/device.ts';
+import type { KvType } from '../../worker/gpu/kv.ts';
 import { KERNEL_SIZES } from '../../worker/models/kernel-sizes.ts';
 import { loadStage } from '../../worker/models/load.ts';
 import { type ModelSpec, readModelSpec, type StageRange, wholeModel } from '../../worker/models/spec.ts';
@@ -22,6 +23,7 @@ export interface OpenStageOptions {
   readonly slots?: number;
   readonly sessions?: number;
   readonly maxLogitRows?: number;
+  readonly kv?: KvType;
   readonly range?: (spec: ModelSpec) => StageRange;
   readonly mutate?: (spec: ModelSpec) => ModelSpec;
 }
@@ -49,6 +51,7 @@ export async function openStage(
       maxRows: MAX_CHUNK_ROWS,
       maxLogitRows: options.maxLogitRows ?? 16,
       storage: gpu.storage,
+      kv: options.kv ?? 'storage',
     };
     const plan = planStage(spec, range, checkpoint.tensors, shape, KERNEL_SIZES);
     const stage = await loadStage({

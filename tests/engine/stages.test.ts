@@ -77,7 +77,7 @@ describe.skipIf(reason !== '')(`a model cut in stages that share no GPU memory${
     const known = await openStage(gpu, model, { contextTokens: CONTEXT_TOKENS });
     const { spec, plan } = known.stage;
     known.stage.free();
-    const whole = new UnbackedModel(fresh, spec, known.checkpoint.tensors, plan.pagesPerSlot);
+    const whole = new UnbackedModel(fresh, spec, known.checkpoint.tensors, plan.pagesPerSlot, plan.kv);
     for (const [rows, logitRows] of STEPS) await whole.prepare(rows, logitRows);
     expect(fresh.ledger.takenBytes).toBe(0);
     expect(fresh.kernels.all.length).toBeGreaterThan(9);

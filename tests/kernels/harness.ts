@@ -43,13 +43,13 @@ export async function runCase(kernelCase: KernelCase, gpu: Gpu): Promise<void> {
   }
 }
 
-const { STORAGE, COPY_SRC, COPY_DST } = { STORAGE: 0x80, COPY_SRC: 0x4, COPY_DST: 0x8 };
+const { STORAGE, UNIFORM, COPY_SRC, COPY_DST } = { STORAGE: 0x80, UNIFORM: 0x40, COPY_SRC: 0x4, COPY_DST: 0x8 };
 
-/** A storage buffer with the bytes of `data`. */
+/** A buffer with the bytes of `data`, for a storage or a uniform binding. */
 export function upload(gpu: Gpu, data: ArrayBufferView<ArrayBuffer>, label = 'input'): GPUBuffer {
   const bytes = new Uint8Array(Math.ceil(data.byteLength / 4) * 4);
   bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  const buffer = gpu.ledger.buffer(label, bytes.byteLength, 'scratch', STORAGE | COPY_SRC | COPY_DST);
+  const buffer = gpu.ledger.buffer(label, bytes.byteLength, 'scratch', STORAGE | UNIFORM | COPY_SRC | COPY_DST);
   gpu.device.queue.writeBuffer(buffer, 0, bytes);
   return buffer;
 }

@@ -1,15 +1,22 @@
 /** Random quantized tensors: as they lie in a file, as float64 values by the formats' definition, and on the GPU. */
 import type { Gpu } from '../../worker/gpu/device.ts';
-import { allocateTensor, type GpuTensor } from '../../worker/gpu/tensor.ts';
+import {
+  allocateJoined,
+  allocateTensor,
+  type GpuTensor,
+  type JoinedTensor,
+  type Joining,
+} from '../../worker/gpu/tensor.ts';
 import { fileBytes } from '../../worker/weights/formats/index.ts';
-import type { FormatName, WeightFormat } from '../../worker/weights/types.ts';
+import { bytesOfPlane } from '../../worker/weights/formats/layout.ts';
+import type { FormatName, Plane, WeightFormat } from '../../worker/weights/types.ts';
 import { dequantize } from '../reference/dequantize.ts';
 import { repack } from '../reference/repack.ts';
 import { toHalf } from './half.ts';
 import type { Random } from './random.ts';
 
 /** Where the halves of a block are. Other bytes may have any value. */
-const HALF_OFFSETS: Readonly<Partial<Record<FormatName, readonly number[]>>> = {
+export const HALF_OFFSETS: Readonly<Partial<Record<FormatName, readonly number[]>>> = {
   q8_0: [0],
   q4_0: [0],
   q4_1: [0, 2],
@@ -75,8 +82,37 @@ export function uploadWeights(gpu: Gpu, weights: RandomWeights, partBytes = gpu.
   const planes = repack(format, blocks, rows, cols);
   for (const { planes: buffers, rowStart, rows: count } of tensor.parts) {
     for (const [i, buffer] of buffers.entries()) {
-      const stride = format.planes[i]?.rowBytes(cols) ?? 0;
-      gpu.device.queue.writeBuffer(buffer, 0, planes[i] as Uint8Array<ArrayBuffer>, rowStart * stride, count * stride);
+      const plane = format.planes[i] as Plane;
+      const [start, bytes] = [rowStart * plane.rowBytes(cols), bytesOfPlane(plane, count, cols)];
+      gpu.device.queue.writeBuffer(buffer, 0, planes[i] as Uint8Array<ArrayBuffer>, start, bytes);
+    }
+  }
+  return tensor;
+}
+
+/** Tensors of one format that lie in the same buffers. `partBytes` makes bindings so small. */
+export function uploadJoined(
+  gpu: Gpu,
+  members: readonly RandomWeights[],
+  joining: Joining,
+  together: number,
+  partBytes = gpu.limits.maxBindingBytes,
+): JoinedTensor {
+  const { format, cols } = members[0] as RandomWeights;
+  const limits = { ...gpu.limits, maxBindingBytes: partBytes };
+  const rows = members.map((member) => member.rows);
+  const tensor = allocateJoined({ ledger: gpu.ledger, limits }, 'joined', format, rows, cols, joining, together);
+  for (const [i, { blocks, rows: count }] of members.entries()) {
+    const planes = repack(format, blocks, count, cols);
+    for (const part of tensor.members[i]?.parts ?? []) {
+      for (const [j, buffer] of part.planes.entries()) {
+        const plane = format.planes[j] as Plane;
+        const stride = plane.rowBytes(cols);
+        const bytes = planes[j] as Uint8Array<ArrayBuffer>;
+        const from = part.rowStart * stride;
+        const size = bytesOfPlane(plane, part.rows, cols);
+        gpu.device.queue.writeBuffer(buffer, part.planeRow * stride, bytes, from, size);
+      }
     }
   }
   return tensor;

@@ -34,7 +34,7 @@ const REPACK: Readonly<Record<FormatName, Repack>> = {
     const scaleStride = wordsOfHalves(units) * 2;
     for (let row = 0, at = 0; row < rows; row++) {
       for (let unit = 0; unit < units; unit++, at += HALVES.q8_0) {
-        scales[row * scaleStride + unit] = halves[at] ?? 0;
+        scales[row * scaleStride + unit] = scaleBits(halves[at] ?? 0);
         for (let vector = 0; vector < 2; vector++) {
           const from = at + 1 + vector * 8;
           const to = ((row * 2 + vector) * units + unit) * 4;
@@ -58,7 +58,7 @@ const REPACK: Readonly<Record<FormatName, Repack>> = {
     const scaleStride = wordsOfHalves(units) * 2;
     for (let row = 0, at = 0, to = 0; row < rows; row++) {
       for (let unit = 0; unit < units; unit++, at += HALVES.q4_0, to += 4) {
-        scales[row * scaleStride + unit] = halves[at] ?? 0;
+        scales[row * scaleStride + unit] = scaleBits(halves[at] ?? 0);
         repackHalfBytes(halves, at + 1, quants, to);
       }
       if (units % 2 === 1) scales[row * scaleStride + units] = 0;
@@ -71,7 +71,7 @@ const REPACK: Readonly<Record<FormatName, Repack>> = {
     const scales = wordsOf(scalePlane);
     const blocks = rows * unitsOf(cols);
     for (let block = 0, at = 0; block < blocks; block++, at += HALVES.q4_1) {
-      scales[block] = (halves[at] ?? 0) | ((halves[at + 1] ?? 0) << 16);
+      scales[block] = scalePair(halves, at);
       repackHalfBytes(halves, at + 2, quants, block * 4);
     }
   },
@@ -80,17 +80,17 @@ const REPACK: Readonly<Record<FormatName, Repack>> = {
     const halves = halvesOf(source);
     const quants = wordsOf(quantPlane);
     const scales = wordsOf(scalePlane);
-    const blocks = rows * (cols / SUPERBLOCK_WEIGHTS);
-    for (let block = 0, at = 0; block < blocks; block++, at += HALVES.q4_k) {
-      repackScales(halves, at, scales, block * 4);
+    const superblocks = cols / SUPERBLOCK_WEIGHTS;
+    for (let block = 0, at = 0; block < rows * superblocks; block++, at += HALVES.q4_k) {
+      repackScales(halves, at, scales, Math.floor(block / superblocks), block % superblocks, superblocks);
       for (let pair = 0; pair < 4; pair++) {
         for (let word = 0; word < 4; word++) {
-          const from = at + 8 + pair * 16 + word * 4;
+          const from = at + 8 + pair * 16 + word * 2;
           const to = block * 32 + pair * 8 + word;
-          const a = (halves[from] ?? 0) | ((halves[from + 1] ?? 0) << 16);
-          const b = (halves[from + 2] ?? 0) | ((halves[from + 3] ?? 0) << 16);
-          quants[to] = packNibbles(a, b);
-          quants[to + 4] = packNibbles(a >>> 4, b >>> 4);
+          const a = wordAt(halves, from);
+          const b = wordAt(halves, from + 8);
+          quants[to] = packNibbles((a & 0x0f0f0f0f) | ((b & 0x0f0f0f0f) << 4));
+          quants[to + 4] = packNibbles(((a >>> 4) & 0x0f0f0f0f) | (b & 0xf0f0f0f0));
         }
       }
     }
@@ -113,9 +113,12 @@ const REPACK: Readonly<Record<FormatName, Repack>> = {
         }
         for (let i = 0; i < 4; i++) {
           const from = at + 96 + i * 2;
-          scales[rowScales + block * 4 + i] = ((halves[from] ?? 0) | ((halves[from + 1] ?? 0) << 16)) ^ 0x80808080;
+          const [even, odd] = [halves[from] ?? 0, halves[from + 1] ?? 0];
+          const groups = [even & 255, odd & 255, even >> 8, odd >> 8]; // first groups of two units, then second ones
+          scales[rowScales + block * 4 + i] =
+            groups.reduce((word, byte, j) => word | (byte << (8 * j)), 0) ^ 0x80808080;
         }
-        const factor = (halves[at + 104] ?? 0) << ((block & 1) * 16);
+        const factor = scaleBits(halves[at + 104] ?? 0) << ((block & 1) * 16);
         scales[rowFactors + (block >> 1)] = (scales[rowFactors + (block >> 1)] ?? 0) | factor;
       }
     }
@@ -125,38 +128,58 @@ const REPACK: Readonly<Record<FormatName, Repack>> = {
 /** Halves of a block. */
 const HALVES = { q8_0: 17, q4_0: 9, q4_1: 10, q4_k: 72, q6_k: 105 };
 
+/**
+ * Bits of a half times 1024: subnormal ones become normal, which GPUs do not take for zero. All is exact below 64; what is
+ * more, and no file has, becomes the largest half.
+ */
+export function scaleBits(half: number): number {
+  const sign = half & 0x8000;
+  const exponent = (half >> 10) & 31;
+  if (exponent > 20) return sign | 0x7bff;
+  if (exponent > 0) return half + (10 << 10);
+  const fraction = half & 1023;
+  if (fraction === 0) return sign;
+  const top = 31 - Math.clz32(fraction);
+  return sign | ((top + 1) << 10) | ((fraction << (10 - top)) & 1023);
+}
+
+function scalePair(halves: Uint16Array, at: number): number {
+  return scaleBits(halves[at] ?? 0) | (scaleBits(halves[at + 1] ?? 0) << 16);
+}
+
 /** 16 bytes whose low nibbles are 16 weights and whose high nibbles the next 16, as one unit of four words. */
 function repackHalfBytes(halves: Uint16Array, at: number, quants: Uint32Array, to: number): void {
-  const a = (halves[at] ?? 0) | ((halves[at + 1] ?? 0) << 16);
-  const b = (halves[at + 2] ?? 0) | ((halves[at + 3] ?? 0) << 16);
-  const c = (halves[at + 4] ?? 0) | ((halves[at + 5] ?? 0) << 16);
-  const d = (halves[at + 6] ?? 0) | ((halves[at + 7] ?? 0) << 16);
-  quants[to] = packNibbles(a, b);
-  quants[to + 1] = packNibbles(c, d);
-  quants[to + 2] = packNibbles(a >>> 4, b >>> 4);
-  quants[to + 3] = packNibbles(c >>> 4, d >>> 4);
+  for (let i = 0; i < 4; i++) quants[to + i] = packNibbles(wordAt(halves, at + i * 2));
 }
 
 /** The 12 bytes: scales 0–3, minima 0–3 (6 bits), nibbles of scales and minima 4–7, whose top bits are in the first 8. */
-function repackScales(halves: Uint16Array, at: number, scales: Uint32Array, to: number): void {
-  const a = (halves[at + 2] ?? 0) | ((halves[at + 3] ?? 0) << 16);
-  const b = (halves[at + 4] ?? 0) | ((halves[at + 5] ?? 0) << 16);
-  const c = (halves[at + 6] ?? 0) | ((halves[at + 7] ?? 0) << 16);
-  const minimaLow = b & 0x3f3f3f3f;
-  const minimaHigh = ((c >>> 4) & 0x0f0f0f0f) | ((b >>> 2) & 0x30303030);
-  const scalesLow = a & 0x3f3f3f3f;
-  const scalesHigh = (c & 0x0f0f0f0f) | ((a >>> 2) & 0x30303030);
-  scales[to] = (halves[at] ?? 0) | ((halves[at + 1] ?? 0) << 16);
-  scales[to + 1] = scalesLow | ((minimaLow & 0x03030303) << 6);
-  scales[to + 2] = scalesHigh | ((minimaHigh & 0x03030303) << 6);
-  scales[to + 3] = gatherNibbles(minimaLow >>> 2) | (gatherNibbles(minimaHigh >>> 2) << 16);
-}
-
-/** The low nibbles of a word's four bytes, side by side in 16 bits. */
-function gatherNibbles(word: number): number {
-  const nibbles = word & 0x0f0f0f0f;
-  const pairs = nibbles | (nibbles >>> 4);
-  return (pairs & 0xff) | ((pairs >>> 8) & 0xff00);
+function repackScales(
+  halves: Uint16Array,
+  at: number,
+  scales: Uint32Array,
+  row: number,
+  superblock: number,
+  superblocks: number,
+): void {
+  const byte = (i: number) => ((halves[at + 2 + (i >> 1)] ?? 0) >> ((i & 1) * 8)) & 255;
+  const fields = Array.from({ length: 16 }, (_, field) => {
+    const j = field & 7;
+    const first = field < 8 ? 0 : 4; // scales, or minima
+    if (j < 4) return byte(first + j) & 63;
+    return ((byte(4 + j) >> first) & 15) | ((byte(first + j - 4) >> 6) << 4);
+  });
+  // four rows side by side
+  const start = (row >> 2) * (superblocks * 4 + Math.ceil(superblocks / 2)) * 4 + (row & 3);
+  const header = start + superblock * 16;
+  scales[header] = scalePair(halves, at);
+  for (let word = 0; word < 3; word++) {
+    scales[header + 4 + word * 4] = fields
+      .slice(word * 5, word * 5 + 5)
+      .reduce((packed, field, i) => packed | (field << (i * 6)), 0);
+  }
+  const last = start + superblocks * 16 + (superblock >> 1) * 4;
+  const other = superblock % 2 === 0 ? 0 : (scales[last] ?? 0);
+  scales[last] = other | ((fields[15] ?? 0) << ((superblock % 2) * 16));
 }
 
 function scaleWords(superblocks: number): number {
@@ -185,8 +208,8 @@ function repackEights(
   for (let group = 0; group < 2; group++) {
     // 6-bit values in the bytes of two words: weights 0–3 and 4–7 of the group
     const low = group * 8;
-    const first = sixBits(word(halves, lowAt + low), word(halves, highAt + low), lowShift, highShift);
-    const last = sixBits(word(halves, lowAt + low + 2), word(halves, highAt + low + 2), lowShift, highShift);
+    const first = sixBits(wordAt(halves, lowAt + low), wordAt(halves, highAt + low), lowShift, highShift);
+    const last = sixBits(wordAt(halves, lowAt + low + 2), wordAt(halves, highAt + low + 2), lowShift, highShift);
     const shift = group * 16;
     const sixth = (last >>> 16) & 0x3f;
     const seventh = last >>> 24;
@@ -199,7 +222,7 @@ function repackEights(
   high[toUnit * 2 + eight] = c;
 }
 
-function word(halves: Uint16Array, at: number): number {
+function wordAt(halves: Uint16Array, at: number): number {
   return (halves[at] ?? 0) | ((halves[at + 1] ?? 0) << 16);
 }
 
@@ -221,15 +244,11 @@ function wordsOf(plane: Uint8Array): Uint32Array {
 }
 
 /**
- * Eight nibbles, four in the low nibbles of the bytes of each word, in the order that kernels unpack: weight 2k at bit
- * 4k of the low half, weight 2k + 1 at bit 4k of the high half, so that one mask takes two neighbours.
+ * Four bytes, whose low nibbles are weights 4j … 4j + 3 of a unit and high nibbles 16 weights later, in the order that
+ * kernels unpack: bytes 0, 2, 1, 3, so that one mask takes two neighbours.
  */
-function packNibbles(first: number, second: number): number {
-  const a = first & 0x0f0f0f0f;
-  const b = second & 0x0f0f0f0f;
-  const low = a | (a >>> 12); // weights 0, 2 in byte 0; 1, 3 in byte 1
-  const high = b | (b >>> 12);
-  return (low & 0xff) | ((high & 0xff) << 8) | ((low & 0xff00) << 8) | ((high & 0xff00) << 16);
+function packNibbles(bytes: number): number {
+  return (bytes & 0xff0000ff) | ((bytes & 0xff00) << 8) | ((bytes >>> 8) & 0xff00);
 }
 
 /** Rows of plain numbers, copied with zeros behind each up to whole units. */

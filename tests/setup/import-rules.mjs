@@ -41,7 +41,7 @@ const RULES = {
   },
   'worker/planner/': {
     // what a stage holds and how many bytes a block takes is data of the spec and of the formats
-    values: ['worker/models/spec.ts', 'worker/weights/formats/', ERRORS],
+    values: ['worker/models/spec.ts', 'worker/models/weight-layout.ts', 'worker/weights/formats/', ERRORS],
     types: [...CONTRACTS, 'worker/models/', 'worker/weights/', 'worker/gpu/'],
     packages: [],
   },

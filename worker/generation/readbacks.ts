@@ -1,5 +1,11 @@
 import { InternalError } from '../errors.ts';
 
+/** Bytes of a buffer. */
+export interface ByteRange {
+  readonly start: number;
+  readonly bytes: number;
+}
+
 /** A ring of buffers through which the CPU reads results late, in the order of the steps. */
 export class Readbacks {
   readonly #idle: GPUBuffer[];
@@ -16,13 +22,17 @@ export class Readbacks {
   }
 
   /**
-   * Encodes the copy of the first `bytes` of `source` and gives a function to call after the submit: it resolves with
-   * them, never before those of earlier steps. They are a copy.
+   * Encodes the copy of parts of `source` and gives a function to call after the submit: it resolves with them, one
+   * behind the other, never before those of earlier steps. They are a copy.
    */
-  copy(encoder: GPUCommandEncoder, source: GPUBuffer, bytes: number): () => Promise<ArrayBuffer> {
+  copy(encoder: GPUCommandEncoder, source: GPUBuffer, ranges: readonly ByteRange[]): () => Promise<ArrayBuffer> {
     const buffer = this.#idle.pop();
     if (buffer === undefined) throw new InternalError('More steps were encoded than results can wait.');
-    encoder.copyBufferToBuffer(source, 0, buffer, 0, bytes);
+    let bytes = 0;
+    for (const range of ranges) {
+      encoder.copyBufferToBuffer(source, range.start, buffer, bytes, range.bytes);
+      bytes += range.bytes;
+    }
     return () => {
       const earlier = this.#last;
       const mapped = buffer.mapAsync(GPUMapMode.READ, 0, bytes);

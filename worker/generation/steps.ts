@@ -1,17 +1,24 @@
 import { InternalError } from '../errors.ts';
-import { type SamplerParameters, SETTINGS_WORDS, writeCounts, writeSamplerSettings } from '../gpu/sampler.ts';
+import {
+  RESULT_WORDS,
+  resultBytes,
+  type SamplerParameters,
+  SETTINGS_WORDS,
+  writeCounts,
+  writeSamplerSettings,
+} from '../gpu/sampler.ts';
 import { MAX_LOGIT_ROWS, padded, STEP_WORDS, type StepRow, writeStep } from '../gpu/step.ts';
 import type { Stage } from '../models/stage.ts';
 import { READBACKS } from '../planner/memory.ts';
 import { bucketFor } from './chunks.ts';
 import { Pace } from './pace.ts';
-import { Readbacks } from './readbacks.ts';
+import { type ByteRange, Readbacks } from './readbacks.ts';
 
 interface StepOutput {
   readonly logitRows: number;
-  /** What the CPU reads of it: so many bytes, 0 for nothing. */
+  /** What the CPU reads of it. */
   readonly from: 'results' | 'hidden';
-  readonly bytes: number;
+  readonly ranges: readonly ByteRange[];
   readonly isDecode: boolean;
 }
 
@@ -27,6 +34,8 @@ export class StepRunner {
   readonly #readbacks: Readbacks;
   #last: Promise<void> = Promise.resolve();
   #readAt = 0;
+  /** Of each slot: how many of the likeliest tokens its results list. */
+  readonly #topLogProbs = new Map<number, number>();
 
   constructor(stage: Stage, pace = new Pace(stage.gpu.software)) {
     this.#stage = stage;
@@ -68,6 +77,7 @@ export class StepRunner {
     const { queue } = this.#stage.gpu.device;
     const words = new Uint32Array(SETTINGS_WORDS);
     writeSamplerSettings(words, sampler);
+    this.#topLogProbs.set(slot, sampler.topLogProbs ?? 0);
     queue.writeBuffer(this.#stage.buffer('sampler-settings'), slot * SETTINGS_WORDS * 4, words);
     const { vocabulary } = this.#stage.spec;
     const counts = new Uint32Array(vocabulary);
@@ -81,10 +91,14 @@ export class StepRunner {
    * @param hidden for a stage without the embedding: f32 [row][padded(hiddenSize)], padding columns zero
    */
   submit(rows: readonly StepRow[], hidden?: Float32Array<ArrayBuffer>): Promise<Uint32Array> | undefined {
-    const logitRows = rows.filter(({ wantsLogits }) => wantsLogits).length;
-    const bytes = logitRows === 0 ? 0 : this.#stage.buffer('results').size;
-    const read = this.#run(rows, hidden, { logitRows, bytes, from: 'results', isDecode: rows.length === logitRows });
-    return read?.then((words) => new Uint32Array(words));
+    const wanted = rows.filter(({ wantsLogits }) => wantsLogits);
+    const logitRows = wanted.length;
+    const ranges = wanted.map(({ slot }, i) => ({
+      start: i * RESULT_WORDS * 4,
+      bytes: resultBytes(this.#topLogProbs.get(slot) ?? 0),
+    }));
+    const read = this.#run(rows, hidden, { logitRows, ranges, from: 'results', isDecode: rows.length === logitRows });
+    return read?.then((bytes) => atTheirPlaces(bytes, ranges, logitRows * RESULT_WORDS));
   }
 
   /**
@@ -95,16 +109,16 @@ export class StepRunner {
   async pass(rows: readonly StepRow[], hidden?: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
     const { range, spec } = this.#stage;
     if (range.head) throw new InternalError('A stage with the head gives tokens.');
-    const bytes = rows.length * padded(spec.hiddenSize) * 4;
+    const ranges = [{ start: 0, bytes: rows.length * padded(spec.hiddenSize) * 4 }];
     const isDecode = rows.length <= MAX_LOGIT_ROWS;
-    const states = await this.#run(rows, hidden, { logitRows: 0, bytes, from: 'hidden', isDecode });
+    const states = await this.#run(rows, hidden, { logitRows: 0, ranges, from: 'hidden', isDecode });
     return new Float32Array(states ?? []);
   }
 
   #run(
     rows: readonly StepRow[],
     hidden: Float32Array<ArrayBuffer> | undefined,
-    { logitRows, bytes, from, isDecode }: StepOutput,
+    { logitRows, ranges, from, isDecode }: StepOutput,
   ): Promise<ArrayBuffer> | undefined {
     const { gpu } = this.#stage;
     gpu.check();
@@ -122,7 +136,9 @@ export class StepRunner {
       const pass = encoder.beginComputePass();
       program.encode(pass, part * perPart, Math.min((part + 1) * perPart, program.dispatches.length));
       pass.end();
-      if (part === parts - 1 && bytes > 0) results = this.#readbacks.copy(encoder, this.#stage.buffer(from), bytes);
+      if (part === parts - 1 && ranges.length > 0) {
+        results = this.#readbacks.copy(encoder, this.#stage.buffer(from), ranges);
+      }
       gpu.device.queue.submit([encoder.finish()]);
     }
     if (results === undefined) return undefined;
@@ -156,4 +172,15 @@ export class StepRunner {
     };
     this.#last = read.then(measure, measure); // the submitter gets the error
   }
+}
+
+/** Parts that were read one behind the other, as words, each where it was. */
+function atTheirPlaces(read: ArrayBuffer, ranges: readonly ByteRange[], words: number): Uint32Array {
+  const all = new Uint32Array(words);
+  let from = 0;
+  for (const { start, bytes } of ranges) {
+    all.set(new Uint32Array(read, from, bytes / 4), start / 4);
+    from += bytes;
+  }
+  return all;
 }

@@ -5,8 +5,10 @@ import { padded } from './step.ts';
 const THREADS = 64;
 
 export interface SiluMul {
+  /** padded(cols) columns apart. */
   readonly gate: GPUBuffer;
   readonly up: GPUBuffer;
+  /** Rows of activations, see row.ts. */
   readonly output: GPUBuffer;
   readonly cols: number;
   readonly batch: number;
@@ -17,8 +19,7 @@ export function siluMul(gpu: Gpu, { gate, up, output, cols, batch }: SiluMul): D
   const kernel = gpu.kernels.get('silu_mul', {
     f16: gpu.storage === 'f16',
     cols,
-    stride: padded(cols),
     threads: THREADS,
   });
-  return [{ kernel, buffers: [gate, up, output], grid: [Math.ceil(padded(cols) / 4 / THREADS), batch, 1] }];
+  return [{ kernel, buffers: [gate, up, output], grid: [Math.ceil(padded(cols) / 8 / THREADS), batch, 1] }];
 }

@@ -1,9 +1,11 @@
+import type { KernelAbout } from './about.ts';
 import { type Constants, specialize } from './specialize.ts';
 
 /** A compute pipeline that is compiling or ready, with the layout of its one bind group. */
 export interface Kernel {
   readonly name: string;
   readonly source: string;
+  readonly about: KernelAbout;
   readonly layout: GPUBindGroupLayout;
   readonly ready: Promise<GPUComputePipeline>;
   /** Set once ready. */
@@ -23,7 +25,7 @@ export class KernelCache {
     return [...this.#kernels.values()];
   }
 
-  get(name: string, constants: Constants): Kernel {
+  get(name: string, constants: Constants, about: KernelAbout = { role: 'other' }): Kernel {
     const source = specialize(name, constants);
     const known = this.#kernels.get(source);
     if (known !== undefined) return known;
@@ -33,7 +35,7 @@ export class KernelCache {
       layout: this.#device.createPipelineLayout({ bindGroupLayouts: [layout] }),
       compute: { module: this.#device.createShaderModule({ label: name, code: source }), entryPoint: 'main' },
     });
-    const kernel: Kernel = { name, source, layout, ready, pipeline: undefined };
+    const kernel: Kernel = { name, source, about, layout, ready, pipeline: undefined };
     ready.then(
       (pipeline) => {
         kernel.pipeline = pipeline;

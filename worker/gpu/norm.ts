@@ -1,6 +1,6 @@
 import type { Gpu } from './device.ts';
 import type { Dispatch } from './program.ts';
-import { padded, STEP_CONSTANTS } from './step.ts';
+import { STEP_CONSTANTS } from './step.ts';
 
 /** Columns from which on a row is shared by more threads. */
 const WIDE_COLUMNS = 512;
@@ -10,7 +10,10 @@ export interface RmsNorm {
   readonly input: GPUBuffer;
   /** f32, `cols` of them. */
   readonly weight: GPUBuffer;
+  /** Rows of activations, see row.ts. */
   readonly output: GPUBuffer;
+  /** `entered`: not yet divided by the root mean square, which what reads the row does. */
+  readonly form: 'normed' | 'entered';
   readonly cols: number;
   readonly eps: number;
   /** Rows of the output. */
@@ -21,12 +24,12 @@ export interface RmsNorm {
 
 /** Each row divided by its root mean square, times the weight (https://arxiv.org/abs/1910.07467). */
 export function rmsNorm(gpu: Gpu, norm: RmsNorm): Dispatch[] {
-  const { input, weight, output, cols, eps, batch, gather } = norm;
+  const { input, weight, output, form, cols, eps, batch, gather } = norm;
   const kernel = gpu.kernels.get('rms_norm', {
     ...STEP_CONSTANTS,
     f16: gpu.storage === 'f16',
+    form,
     cols,
-    stride: padded(cols),
     eps,
     threads: cols < WIDE_COLUMNS ? 64 : 256,
     gather: gather !== undefined,

@@ -88,7 +88,8 @@ export class Repacker {
       if (count <= 0) continue;
       if (this.#open.length === SLOTS) this.submit();
       const ringStart = (offset + (start - firstRow) * rowBytes) % this.#ringBytes;
-      this.#sizes.set([ringStart, count, start - part.rowStart, cols], (this.#open.length * SLOT_BYTES) / 4);
+      const first = part.planeRow + start - part.rowStart;
+      this.#sizes.set([ringStart, count, first, cols], (this.#open.length * SLOT_BYTES) / 4);
       const workgroups = Math.ceil((count * Math.ceil(cols / UNIT_WEIGHTS)) / THREADS);
       this.#open.push({ kernel, part, workgroups });
     }

@@ -1,7 +1,9 @@
 import { InternalError } from '../errors.ts';
 import type { Gpu } from './device.ts';
+import { type KvType, kvConstants } from './kv.ts';
 import type { Dispatch } from './program.ts';
-import { PAGE_POSITIONS, padded, STEP_CONSTANTS } from './step.ts';
+import { rowStride } from './row.ts';
+import { padded, STEP_CONSTANTS } from './step.ts';
 
 const THREADS = 64;
 
@@ -9,7 +11,7 @@ const THREADS = 64;
 export type RopePairing = 'adjacent' | 'halves';
 
 export interface RopeKv {
-  /** [row][heads][headSize], rewritten in place. */
+  /** Rows of activations (row.ts), [heads][headSize], rewritten in place. */
   readonly q: GPUBuffer;
   /** [row][kvHeads][headSize]. */
   readonly k: GPUBuffer;
@@ -22,7 +24,7 @@ export interface RopeKv {
   readonly step: GPUBuffer;
   /** u32: the page of [slot][pagesPerSlot]. */
   readonly pages: GPUBuffer;
-  /** [page][kvHead][PAGE_POSITIONS][headSize]. */
+  /** Blocks of [page][kvHead]: see shaders/parts/pages.wgsl. */
   readonly keys: GPUBuffer;
   readonly values: GPUBuffer;
   readonly heads: number;
@@ -32,6 +34,7 @@ export interface RopeKv {
   readonly pairing: RopePairing;
   readonly eps: number;
   readonly pagesPerSlot: number;
+  readonly kv: KvType;
   readonly batch: number;
 }
 
@@ -43,19 +46,16 @@ export function ropeKv(gpu: Gpu, rope: RopeKv): Dispatch[] {
   }
   const constants = {
     ...STEP_CONSTANTS,
+    ...kvConstants(rope),
     f16: gpu.storage === 'f16',
     threads: THREADS,
-    headSize,
-    kvHeads,
     rotaryDims,
     pairing: rope.pairing,
     eps: rope.eps,
-    pagesPerSlot: rope.pagesPerSlot,
-    pagePositions: PAGE_POSITIONS,
   };
   const query = gpu.kernels.get('rope_query', {
     ...constants,
-    stride: padded(heads * headSize),
+    stride: rowStride(gpu.storage, heads * headSize),
     headNorm: qNorm !== undefined,
   });
   const keyValue = gpu.kernels.get('rope_key_value', {

@@ -164,6 +164,11 @@ export function writeCounts(words: Uint32Array, tokens: readonly number[], gener
   });
 }
 
+/** Bytes of a result that lists so many of the likeliest tokens; the rest of its RESULT_WORDS means nothing. */
+export function resultBytes(topLogProbs: number): number {
+  return (4 + 2 * Math.min(topLogProbs, MAX_TOP_LOG_PROBS)) * 4;
+}
+
 /** The i-th result of a results buffer. */
 export function readResult(words: Uint32Array, i: number): SampledToken {
   const at = i * RESULT_WORDS;

@@ -9,6 +9,9 @@ const shaders = new Map([
   ['nested', '#if a\n#if b == 2\nboth\n#else\nonly a\n#endif\n#else\nneither\n#endif'],
   ['open', '#if a\nx'],
   ['unknown', '#include x'],
+  ['loops', '#for i in 0..$n\n#for j in 0..2\n#if i == 1\na[$i][$j]\n#endif\n#endfor\nb$i\n#endfor\nc'],
+  ['endless', '#for i in 0..2\nx'],
+  ['uncounted', '#for i in 1..n\nx\n#endfor'],
 ]);
 const of = (name: string, constants = {}) => specialize(name, constants, shaders).trim().split('\n');
 
@@ -28,7 +31,14 @@ describe('a specialized shader', () => {
     expect(of('nested', { a: false, b: 2 })).toEqual(['neither']);
   });
 
+  it('writes loops out, with their counts in place', () => {
+    expect(of('loops', { n: 2 })).toEqual(['b0', 'a[1][0]', 'a[1][1]', 'b1', 'c']);
+    expect(of('loops', { n: 0 })).toEqual(['c']);
+  });
+
   it.each([
+    ['endless', {}, '#endfor'],
+    ['uncounted', {}, '1..n'],
     ['open', { a: true }, '#endif'],
     ['unknown', {}, '#include'],
     ['missing', {}, 'missing'],

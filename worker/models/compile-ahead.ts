@@ -1,4 +1,5 @@
 import type { Gpu } from '../gpu/device.ts';
+import type { KvType } from '../gpu/kv.ts';
 import type { Checkpoint } from '../weights/types.ts';
 import { StageRecorder } from './recorder.ts';
 import { type ModelSpec, stageTensors, wholeModel } from './spec.ts';
@@ -11,7 +12,7 @@ import { allocateWeights } from './weights.ts';
 export class UnbackedModel {
   readonly #recorder: StageRecorder;
 
-  constructor(gpu: Gpu, spec: ModelSpec, tensors: Checkpoint['tensors'], pagesPerSlot: number) {
+  constructor(gpu: Gpu, spec: ModelSpec, tensors: Checkpoint['tensors'], pagesPerSlot: number, kv: KvType = 'storage') {
     const nowhere = {} as GPUBuffer; // recorded, never bound
     const range = wholeModel(spec);
     const memory = { limits: gpu.limits, ledger: { buffer: () => nowhere, free: () => {} } };
@@ -21,6 +22,7 @@ export class UnbackedModel {
       spec,
       range,
       pagesPerSlot,
+      kv,
       weights: allocateWeights(memory, stageTensors(spec, range), tensors),
       buffer: () => nowhere,
       keys: layers,

@@ -202,15 +202,27 @@ export interface StageTensor {
   readonly optional: boolean;
   /** The layer it is of; undefined for embedding and head. */
   readonly layer: number | undefined;
+  /** With which others it lies in the same buffers where formats allow it. */
+  readonly joined?: JoinedSpec;
+}
+
+/** Tensors that one product takes together: queries, keys and values; gate and up. */
+export interface JoinedSpec {
+  /** The same for all of them, and for their biases. */
+  readonly name: string;
+  /** One after another, or row i of one for row i of the other. */
+  readonly joining: 'stacked' | 'paired';
+  /** Rows that one workgroup may have to see together. */
+  readonly together: number;
 }
 
 /** Every tensor of a stage, by its GGUF name, each once. */
 export function stageTensors(spec: ModelSpec, range: StageRange): StageTensor[] {
   const list: StageTensor[] = [];
-  const matrix = (name: string, rows: number, cols: number, layer?: number) =>
-    list.push({ name, rows, cols, kind: 'matrix', optional: false, layer });
-  const vector = (name: string, cols: number, layer?: number, optional = false) =>
-    list.push({ name, rows: 1, cols, kind: 'vector', optional, layer });
+  const matrix = (name: string, rows: number, cols: number, layer?: number, joined?: JoinedSpec) =>
+    list.push({ name, rows, cols, kind: 'matrix', optional: false, layer, ...(joined && { joined }) });
+  const vector = (name: string, cols: number, layer?: number, optional = false, joined?: JoinedSpec) =>
+    list.push({ name, rows: 1, cols, kind: 'vector', optional, layer, ...(joined && { joined }) });
   if (range.embedding || (range.head && spec.tiedHead)) matrix('token_embd.weight', spec.vocabulary, spec.hiddenSize);
   if (spec.rope.factorsTensor !== undefined) vector(spec.rope.factorsTensor, spec.rope.dims / 2);
   for (let layer = range.firstLayer; layer < range.endLayer; layer++) {
@@ -220,14 +232,16 @@ export function stageTensors(spec: ModelSpec, range: StageRange): StageTensor[] 
     const name = (part: string) => `blk.${layer}.${part}`;
     const queryRows = attention.heads * attention.headSize;
     const keyRows = attention.kvHeads * attention.headSize;
+    const queryKeyValue = { name: name('attn_qkv'), joining: 'stacked', together: attention.headSize } as const;
+    const gateUp = { name: name('ffn_gate_up'), joining: 'paired', together: 1 } as const;
     vector(name('attn_norm.weight'), spec.hiddenSize, layer);
     for (const [part, rows] of [
       ['attn_q', queryRows],
       ['attn_k', keyRows],
       ['attn_v', keyRows],
     ] as const) {
-      matrix(name(`${part}.weight`), rows, spec.hiddenSize, layer);
-      vector(name(`${part}.bias`), rows, layer, true);
+      matrix(name(`${part}.weight`), rows, spec.hiddenSize, layer, queryKeyValue);
+      vector(name(`${part}.bias`), rows, layer, true, queryKeyValue);
     }
     if (attention.qkNorm) {
       vector(name('attn_q_norm.weight'), attention.headSize, layer);
@@ -236,14 +250,12 @@ export function stageTensors(spec: ModelSpec, range: StageRange): StageTensor[] 
     matrix(name('attn_output.weight'), spec.hiddenSize, queryRows, layer);
     vector(name('attn_output.bias'), spec.hiddenSize, layer, true);
     vector(name('ffn_norm.weight'), spec.hiddenSize, layer);
-    for (const [part, rows, cols] of [
-      ['ffn_gate', mlp.size, spec.hiddenSize],
-      ['ffn_up', mlp.size, spec.hiddenSize],
-      ['ffn_down', spec.hiddenSize, mlp.size],
-    ] as const) {
-      matrix(name(`${part}.weight`), rows, cols, layer);
-      vector(name(`${part}.bias`), rows, layer, true);
+    for (const part of ['ffn_gate', 'ffn_up']) {
+      matrix(name(`${part}.weight`), mlp.size, spec.hiddenSize, layer, gateUp);
+      vector(name(`${part}.bias`), mlp.size, layer, true, gateUp);
     }
+    matrix(name('ffn_down.weight'), spec.hiddenSize, mlp.size, layer);
+    vector(name('ffn_down.bias'), spec.hiddenSize, layer, true);
   }
   if (range.head) {
     vector('output_norm.weight', spec.hiddenSize);

@@ -33,7 +33,8 @@ export class Stage {
     this.#weights = weights;
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
     for (const { name, bytes } of plan.buffers) {
-      if (name !== 'readback') this.#buffers.set(name, gpu.ledger.buffer(name, bytes, 'scratch', usage));
+      const used = name === 'step' ? usage | GPUBufferUsage.UNIFORM : usage;
+      if (name !== 'readback') this.#buffers.set(name, gpu.ledger.buffer(name, bytes, 'scratch', used));
     }
     const keys: GPUBuffer[] = [];
     const values: GPUBuffer[] = [];
@@ -47,6 +48,7 @@ export class Stage {
       spec,
       range,
       pagesPerSlot: plan.pagesPerSlot,
+      kv: plan.kv,
       weights,
       buffer: (name) => this.buffer(name),
       keys,

@@ -1,15 +1,32 @@
 import { ModelError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { Repacker } from '../gpu/repack.ts';
-import { allocateTensor, freeTensor, type GpuTensor, type TensorMemory } from '../gpu/tensor.ts';
+import {
+  allocateJoined,
+  allocateTensor,
+  freeTensor,
+  type GpuTensor,
+  type JoinedTensor,
+  type TensorMemory,
+} from '../gpu/tensor.ts';
 import { fileBytes, formatByName } from '../weights/formats/index.ts';
 import type { TensorInfo } from '../weights/types.ts';
 import type { StageTensor } from './spec.ts';
+import { weightLayout } from './weight-layout.ts';
 
 /** A stage's weights on the GPU, by GGUF name. Vectors are f32. */
 export interface StageWeights {
   readonly matrices: ReadonlyMap<string, GpuTensor>;
+  /** Which of them lie in the same buffers, by the name that they are joined by. */
+  readonly joined: ReadonlyMap<string, readonly JoinedWeights[]>;
+  /** Biases of joined tensors are in one buffer: each begins at its tensor's `biasStart`. */
   readonly vectors: ReadonlyMap<string, GPUBuffer>;
+}
+
+/** Tensors of one format as one, and their names in the order of its members. */
+export interface JoinedWeights {
+  readonly tensor: JoinedTensor;
+  readonly names: readonly string[];
 }
 
 /** Uploads are let drain after this many bytes, so that the browser's own copies of them do not pile up. */
@@ -26,23 +43,39 @@ export function allocateWeights(
   tensors: ReadonlyMap<string, TensorInfo>,
 ): StageWeights {
   const matrices = new Map<string, GpuTensor>();
+  const joined = new Map<string, JoinedWeights[]>();
   const vectors = new Map<string, GPUBuffer>();
+  const weights: StageWeights = { matrices, joined, vectors };
+  const layout = weightLayout(wanted, tensors);
   try {
-    for (const { name, kind, rows, cols } of wanted) {
-      const info = tensors.get(name);
-      if (info === undefined) continue;
-      if (kind === 'matrix') {
-        matrices.set(name, allocateTensor(gpu, name, formatByName(info.format), rows, cols));
-      } else {
-        const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-        vectors.set(name, gpu.ledger.buffer(name, info.cols * 4, 'weights', usage));
+    for (const { format, cols, joined: spec, members } of layout.matrices) {
+      const names = members.map(({ name }) => name);
+      const rows = members.map((member) => member.rows);
+      if (spec === undefined) {
+        for (const { name, rows, biasStart } of members) {
+          matrices.set(name, { ...allocateTensor(gpu, name, format, rows, cols), biasStart });
+        }
+        continue;
+      }
+      // a pair of two formats is no pair
+      const joining = members.length > 1 ? spec.joining : 'stacked';
+      const tensor = allocateJoined(gpu, names.join(', '), format, rows, cols, joining, spec.together);
+      joined.set(spec.name, [...(joined.get(spec.name) ?? []), { tensor, names }]);
+      for (const [i, { name, biasStart }] of members.entries()) {
+        const view = tensor.members[i];
+        if (view !== undefined) matrices.set(name, { ...view, biasStart });
       }
     }
+    for (const { cols, members } of layout.vectors) {
+      const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
+      const buffer = gpu.ledger.buffer(members.map(({ name }) => name).join(', '), cols * 4, 'weights', usage);
+      for (const { name } of members) vectors.set(name, buffer);
+    }
   } catch (error) {
-    freeWeights(gpu, { matrices, vectors });
+    freeWeights(gpu, weights);
     throw error;
   }
-  return { matrices, vectors };
+  return weights;
 }
 
 export interface WeightLoaderOptions {
@@ -77,6 +110,8 @@ export class WeightLoader {
     this.#gpu = gpu;
     const formats = [...weights.matrices.values()].map(({ format }) => format);
     this.#repacker = new Repacker(gpu, staging, formats, ringBytes);
+    const { vectors } = weightLayout(wanted, tensors);
+    const starts = new Map(vectors.flatMap(({ members }) => members.map(({ name, start }) => [name, start])));
     for (const { name, layer } of wanted) {
       const info = tensors.get(name);
       if (info === undefined) continue;
@@ -91,8 +126,12 @@ export class WeightLoader {
         }
         this.#pending.push({ ...shared, sink: { kind: 'matrix', tensor: matrix, rowBytes, rows: 0 } });
       } else if (vector !== undefined) {
-        const sink = { kind: 'vector', buffer: vector, bytes: undefined, isRopeFactors: name === ropeFactors } as const;
-        this.#pending.push({ ...shared, sink });
+        const isRopeFactors = name === ropeFactors;
+        const start = starts.get(name) ?? 0;
+        this.#pending.push({
+          ...shared,
+          sink: { kind: 'vector', buffer: vector, start, bytes: undefined, isRopeFactors },
+        });
       }
     }
     this.#pending.sort((a, b) => a.info.offset - b.info.offset);
@@ -189,7 +228,7 @@ export class WeightLoader {
     sink.bytes.set(bytes, reached - bytes.length - info.offset);
     if (reached < end) return;
     const values = toFloat32(info, sink.bytes);
-    this.#gpu.device.queue.writeBuffer(sink.buffer, 0, values);
+    this.#gpu.device.queue.writeBuffer(sink.buffer, sink.start * 4, values);
     if (sink.isRopeFactors) this.#ropeFactors = values;
     sink.bytes = undefined;
   }
@@ -215,13 +254,20 @@ interface MatrixSink {
 interface VectorSink {
   readonly kind: 'vector';
   readonly buffer: GPUBuffer;
+  /** Its first entry's place in the buffer. */
+  readonly start: number;
   readonly isRopeFactors: boolean;
   bytes: Uint8Array<ArrayBuffer> | undefined;
 }
 
-export function freeWeights(gpu: Pick<TensorMemory, 'ledger'>, weights: StageWeights): void {
-  for (const tensor of weights.matrices.values()) freeTensor(gpu, tensor);
-  for (const buffer of weights.vectors.values()) gpu.ledger.free(buffer);
+export function freeWeights(gpu: Pick<TensorMemory, 'ledger'>, { matrices, joined, vectors }: StageWeights): void {
+  const shared = new Set<string>();
+  for (const { tensor, names } of [...joined.values()].flat()) {
+    for (const name of names) shared.add(name);
+    freeTensor(gpu, tensor);
+  }
+  for (const [name, tensor] of matrices) if (!shared.has(name)) freeTensor(gpu, tensor);
+  for (const buffer of new Set(vectors.values())) gpu.ledger.free(buffer);
 }
 
 /** Norms, biases and factors come as F32, F16 or BF16. */

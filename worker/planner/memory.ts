@@ -1,6 +1,6 @@
 import type { ModelSpec, StageRange } from '../models/spec.ts';
 import { stageTensors } from '../models/spec.ts';
-import { formatByName, tensorBytes } from '../weights/formats/index.ts';
+import { weightBytes, weightLayout } from '../models/weight-layout.ts';
 import type { TensorInfo } from '../weights/types.ts';
 
 /** What a stage is asked to hold, beside its weights. */
@@ -15,6 +15,8 @@ export interface StageShape {
   readonly maxRows: number;
   readonly maxLogitRows: number;
   readonly storage: 'f16' | 'f32';
+  /** How keys and values are kept: in the storage type (also when not given), or in 8 bits. */
+  readonly kv?: 'storage' | 'q8';
 }
 
 /** Sizes that kernels and step layout fix; given as data, so that the planner imports no GPU code. */
@@ -23,12 +25,16 @@ export interface KernelSizes {
   readonly stepBytes: number;
   /** For the file's bytes at hand, before they are repacked. */
   readonly stagingBytes: number;
+  /** Of the keys, and again of the values, of one page and KV head. */
+  readonly kvBlockBytes: (storage: 'f16' | 'f32', kv: 'storage' | 'q8', headSize: number) => number;
   /** Largest that a step needs, whatever its rows. */
   readonly attentionScratchBytes: (heads: number, kvHeads: number, headSize: number, pagesPerSlot: number) => number;
   readonly samplerSettingsBytes: (slots: number) => number;
   readonly samplerResultBytes: (logitRows: number) => number;
   readonly samplerScratchBytes: (logitRows: number, vocabulary: number) => number;
   readonly padded: (columns: number) => number;
+  /** Of a row of activations with its tail. */
+  readonly rowBytes: (storage: 'f16' | 'f32', columns: number) => number;
 }
 
 export interface BufferPlan {
@@ -71,6 +77,7 @@ export interface StagePlan {
   /** Pages of keys and values that all slots share, and how many one slot may have. */
   readonly pages: number;
   readonly pagesPerSlot: number;
+  readonly kv: 'storage' | 'q8';
   /** Bytes of the keys (and again of the values) of one layer. */
   readonly kvLayerBytes: number;
   readonly buffers: readonly BufferPlan[];
@@ -83,15 +90,17 @@ export function planStage(
   shape: StageShape,
   sizes: KernelSizes,
 ): StagePlan {
-  const weightsBytes = planWeights(spec, range, tensors);
+  const weightsBytes = weightBytes(weightLayout(stageTensors(spec, range), tensors));
   const element = shape.storage === 'f16' ? 2 : 4;
   const pagesPerSlot = Math.ceil(shape.contextTokens / sizes.pagePositions);
   const pages = pagesPerSlot * shape.sessions;
   const blocks = spec.blocks.slice(range.firstLayer, range.endLayer);
   const most = (of: (block: ModelSpec['blocks'][number]) => number) => Math.max(0, ...blocks.map(of));
+  const kv = shape.kv ?? 'storage';
   const kvLayerBytes =
-    most((block) => block.attention.kvHeads * block.attention.headSize) * pages * sizes.pagePositions * element;
-  const queryCols = sizes.padded(most((block) => block.attention.heads * block.attention.headSize));
+    most(({ attention }) => attention.kvHeads * sizes.kvBlockBytes(shape.storage, kv, attention.headSize)) * pages;
+  const row = (columns: number) => sizes.rowBytes(shape.storage, columns);
+  const queryRow = row(most((block) => block.attention.heads * block.attention.headSize));
   const keyCols = sizes.padded(most((block) => block.attention.kvHeads * block.attention.headSize));
   const hidden = sizes.padded(spec.hiddenSize);
   const mlp = sizes.padded(most((block) => block.mlp.size));
@@ -100,11 +109,11 @@ export function planStage(
     { name: 'staging', bytes: sizes.stagingBytes },
     { name: 'step', bytes: sizes.stepBytes },
     { name: 'hidden', bytes: maxRows * hidden * 4 },
-    { name: 'normed', bytes: maxRows * hidden * element },
-    { name: 'q', bytes: maxRows * queryCols * element },
+    { name: 'normed', bytes: maxRows * row(spec.hiddenSize) },
+    { name: 'q', bytes: maxRows * queryRow },
     { name: 'k', bytes: maxRows * keyCols * element },
     { name: 'v', bytes: maxRows * keyCols * element },
-    { name: 'attended', bytes: maxRows * queryCols * element },
+    { name: 'attended', bytes: maxRows * queryRow },
     {
       name: 'attention-scratch',
       bytes: most(({ attention: { heads, kvHeads, headSize } }) =>
@@ -113,14 +122,14 @@ export function planStage(
     },
     { name: 'gate', bytes: maxRows * mlp * element },
     { name: 'up', bytes: maxRows * mlp * element },
-    { name: 'activated', bytes: maxRows * mlp * element },
+    { name: 'activated', bytes: maxRows * row(most((block) => block.mlp.size)) },
     { name: 'rope', bytes: pagesPerSlot * sizes.pagePositions * (spec.rope.dims / 2) * 8 },
     { name: 'pages', bytes: slots * pagesPerSlot * 4 },
     { name: 'sampled', bytes: slots * 4 },
   ];
   if (range.head) {
     buffers.push(
-      { name: 'last-normed', bytes: maxLogitRows * hidden * element },
+      { name: 'last-normed', bytes: maxLogitRows * row(spec.hiddenSize) },
       { name: 'logits', bytes: maxLogitRows * sizes.padded(spec.vocabulary) * 4 },
       { name: 'counts', bytes: slots * spec.vocabulary * 4 },
       { name: 'sampler-settings', bytes: sizes.samplerSettingsBytes(slots) },
@@ -140,21 +149,8 @@ export function planStage(
     totalBytes: weightsBytes + kvBytes + scratchBytes,
     pages,
     pagesPerSlot,
+    kv,
     kvLayerBytes,
     buffers,
   };
-}
-
-function planWeights(
-  spec: ModelSpec,
-  range: StageRange,
-  tensors: ReadonlyMap<string, Pick<TensorInfo, 'format'>>,
-): number {
-  let bytes = 0;
-  for (const { name, rows, cols, kind } of stageTensors(spec, range)) {
-    const tensor = tensors.get(name);
-    if (tensor === undefined) continue;
-    bytes += kind === 'vector' ? Math.ceil(cols / 4) * 16 : tensorBytes(formatByName(tensor.format), rows, cols);
-  }
-  return bytes;
 }

@@ -86,6 +86,8 @@ export interface Plane {
   readonly bits: number;
   /** Stride of a row of `cols` weights, bytes; a multiple of 4 (16 where shaders load vec4<u32>). */
   rowBytes(cols: number): number;
+  /** Rows that lie side by side, so that a plane has a multiple of so many; 1 where it is not given. */
+  readonly rowsTogether?: number;
 }
 
 /**

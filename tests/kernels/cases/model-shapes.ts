@@ -94,7 +94,7 @@ export const cases: readonly KernelCase[] = [
             for (const accumulate of [false, true]) {
               for (const optional of [{}, { bias }]) {
                 const options = { weight, batch, output, accumulate, ...optional };
-                const { name, constants } = linearKernel(gpu.storage, options, { rowStart: 0, rows: 64 });
+                const { name, constants } = linearKernel(gpu.storage, options, { rowStart: 0, rows: 64, planeRow: 0 });
                 await gpu.kernels.get(name, constants).ready;
               }
             }

@@ -1,6 +1,7 @@
 import { rmsNorm } from '../../../worker/gpu/norm.ts';
 import { MAX_LOGIT_ROWS, padded } from '../../../worker/gpu/step.ts';
-import { execute, expectClose, type KernelCase, poisoned, readFloats, spread, upload } from '../harness.ts';
+import { execute, expectClose, expectEqual, type KernelCase, spread, upload } from '../harness.ts';
+import { expectRows, poisonedRows, readRows } from '../rows.ts';
 import { uploadStep } from '../step.ts';
 
 /** f32: a sum of up to 5,000 squares in a fixed order and one square root; f16: the rounding of the output. */
@@ -23,19 +24,73 @@ export const cases: readonly KernelCase[] = [
         const input = random.floats(batch * cols, 3);
         const weight = random.floats(cols);
         const stride = padded(cols);
-        const output = poisoned(gpu, batch * stride, 'storage');
+        const output = poisonedRows(gpu, batch, cols);
         const dispatches = rmsNorm(gpu, {
           input: upload(gpu, spread(input, cols, stride)),
           weight: upload(gpu, weight),
           output,
+          form: 'normed',
           cols,
           eps: 1e-2,
           batch,
         });
         await execute(gpu, dispatches);
         const expected = spread(normalized(input, weight, cols, 1e-2), cols, stride);
-        const actual = await readFloats(gpu, output, batch * stride, 'storage');
-        expectClose(gpu, 'normalized', actual, expected, TOLERANCE[gpu.storage]);
+        const rows = await readRows(gpu, output, batch, cols);
+        expectRows(gpu, 'normalized', rows, expected, TOLERANCE[gpu.storage]);
+      },
+    }),
+  ),
+  ...shapes.map(
+    ({ cols, batch }): KernelCase => ({
+      name: `${batch} rows of ${cols} times the weights of an RMS norm, with what is left to divide by`,
+      async run(gpu, random) {
+        const stride = padded(cols);
+        // rows of very different sizes
+        const input = random.floats(batch * cols).map((x, i) => x * 10 ** ((Math.floor(i / cols) * 5) % 9));
+        const weight = random.floats(cols, 2);
+        const output = poisonedRows(gpu, batch, cols);
+        const buffers = { input: upload(gpu, spread(input, cols, stride)), weight: upload(gpu, weight), output };
+        await execute(gpu, rmsNorm(gpu, { ...buffers, form: 'entered', cols, eps: 1e-6, batch }));
+        const rows = await readRows(gpu, output, batch, cols);
+        const normed = normalized(input, weight, cols, 1e-6);
+        const whole = spread(input, cols, stride);
+        const scaled = (x: number, i: number) => x * (rows.scales[Math.floor(i / cols)] ?? 0);
+        const products = spread(
+          input.map((x, i) => scaled(x * (weight[i % cols] ?? 0), i)),
+          cols,
+          stride,
+        );
+        expectRows(gpu, 'values', rows, products, TOLERANCE[gpu.storage]);
+        expectEqual(
+          gpu,
+          'powers of two',
+          rows.scales.map((s) => Math.log2(s) % 1),
+          new Float32Array(batch),
+        );
+        const squares = Float64Array.from(rows.squares, (_, i) =>
+          whole.subarray(i * 8, i * 8 + 8).reduce((sum, x) => sum + x * x, 0),
+        );
+        expectClose(gpu, 'squares', rows.squares, squares, { relative: 1e-6 });
+        // the root mean square from squares and scale brings the values to those that are normed
+        const divided = rows.values.map((x, i) => {
+          const row = Math.floor(i / stride);
+          const own = rows.squares.subarray((row * stride) / 8, ((row + 1) * stride) / 8);
+          const rms = Math.sqrt(own.reduce((sum, y) => sum + y, 0) / cols + 1e-6);
+          return x / ((rows.scales[row] ?? 0) * rms);
+        });
+        expectClose(gpu, 'normed', divided, spread(normed, cols, stride), { relative: 1.2e-3, absolute: 1e-6 });
+        const rms = rows.scales.map((s, row) => {
+          const own = input.subarray(row * cols, (row + 1) * cols);
+          return s * Math.sqrt(own.reduce((sum, x) => sum + x * x, 0) / cols + 1e-6);
+        });
+        expectClose(
+          gpu,
+          'an eighth or little less',
+          rms,
+          rms.map(() => 3 / 32),
+          { absolute: 1.001 / 32 },
+        );
       },
     }),
   ),
@@ -53,11 +108,12 @@ export const cases: readonly KernelCase[] = [
         Array.from({ length: batch }, (_, i) => ({ slot: 0, position: i, wantsLogits: wanted.includes(i) })),
         batch,
       );
-      const output = poisoned(gpu, MAX_LOGIT_ROWS * stride, 'storage');
+      const output = poisonedRows(gpu, MAX_LOGIT_ROWS, cols);
       const dispatches = rmsNorm(gpu, {
         input: upload(gpu, spread(input, cols, stride)),
         weight: upload(gpu, weight),
         output,
+        form: 'normed',
         cols,
         eps: 1e-6,
         batch: MAX_LOGIT_ROWS,
@@ -69,17 +125,17 @@ export const cases: readonly KernelCase[] = [
       wanted.forEach((row, i) => {
         expected.set(all.subarray(row * cols, (row + 1) * cols), i * stride);
       });
-      const actual = await readFloats(gpu, output, MAX_LOGIT_ROWS * stride, 'storage');
-      expectClose(gpu, 'normalized', actual, expected, TOLERANCE[gpu.storage]);
+      const rows = await readRows(gpu, output, MAX_LOGIT_ROWS, cols);
+      expectRows(gpu, 'normalized', rows, expected, TOLERANCE[gpu.storage]);
     },
   },
   {
     name: 'RMS norm of a row of zeros is zeros',
     async run(gpu, random) {
-      const output = poisoned(gpu, 64, 'storage');
+      const output = poisonedRows(gpu, 1, 64);
       const buffers = { input: upload(gpu, new Float32Array(64)), weight: upload(gpu, random.floats(64)), output };
-      await execute(gpu, rmsNorm(gpu, { ...buffers, cols: 64, eps: 1e-6, batch: 1 }));
-      expectClose(gpu, 'zeros', await readFloats(gpu, output, 64, 'storage'), new Float32Array(64), {});
+      await execute(gpu, rmsNorm(gpu, { ...buffers, form: 'normed', cols: 64, eps: 1e-6, batch: 1 }));
+      expectRows(gpu, 'zeros', await readRows(gpu, output, 1, 64), new Float32Array(64), {});
     },
   },
 ];

@@ -1,17 +1,10 @@
+import type { KvType } from '../../../worker/gpu/kv.ts';
 import { type RopePairing, ropeKv } from '../../../worker/gpu/rope.ts';
 import { PAGE_POSITIONS, padded } from '../../../worker/gpu/step.ts';
-import {
-  execute,
-  expectClose,
-  expectTrue,
-  type KernelCase,
-  poisoned,
-  readFloats,
-  spread,
-  upload,
-  uploadStorage,
-} from '../harness.ts';
-import { placeOf, shuffledPages } from '../kv.ts';
+import { execute, expectClose, expectTrue, type KernelCase, spread, upload, uploadStorage } from '../harness.ts';
+import { placeOf, readKv, shuffledPages, unwrittenKv } from '../kv.ts';
+import { expectQuantized, normalize, rotate, turns } from '../rotation.ts';
+import { readRows, uploadRows } from '../rows.ts';
 import { uploadStep } from '../step.ts';
 
 /** f32: a norm and four products; f16: the rounding of the output. */
@@ -38,103 +31,89 @@ const shapes: readonly Shape[] = [
 
 const EPS = 1e-3;
 
-export const cases: readonly KernelCase[] = shapes.map((shape) => ({
-  name: `rope of ${shape.rotaryDims} of ${shape.headSize} dimensions, ${shape.pairing}${shape.headNorm ? ', norm a head' : ''}`,
-  async run(gpu, random) {
-    const { heads, kvHeads, headSize, rotaryDims, pairing, headNorm } = shape;
-    const rows = [
-      { slot: 1, position: 0 },
-      { slot: 1, position: 1 },
-      { slot: 0, position: 127 },
-      { slot: 0, position: 64 },
-      { slot: 2, position: 63 },
-    ];
-    const batch = 8; // three rows of padding
-    const pagesPerSlot = 2;
-    const table = shuffledPages(random, 3 * pagesPerSlot);
-    const frequencies = Float64Array.from({ length: rotaryDims / 2 }, (_, i) => 10_000 ** ((-2 * i) / rotaryDims));
-    const [qCols, kvCols] = [heads * headSize, kvHeads * headSize];
-    const q = uploadStorage(gpu, spread(random.floats(batch * qCols), qCols, padded(qCols)));
-    const k = uploadStorage(gpu, spread(random.floats(batch * kvCols), kvCols, padded(kvCols)));
-    const v = uploadStorage(gpu, spread(random.floats(batch * kvCols), kvCols, padded(kvCols)));
-    const qNorm = random.floats(headSize, 2);
-    const kNorm = random.floats(headSize, 2);
-    const count = table.length * kvHeads * PAGE_POSITIONS * headSize;
-    const keys = poisoned(gpu, count, 'storage');
-    const values = poisoned(gpu, count, 'storage');
-    const dispatches = ropeKv(gpu, {
-      q: q.buffer,
-      k: k.buffer,
-      v: v.buffer,
-      ...(headNorm ? { qNorm: upload(gpu, qNorm), kNorm: upload(gpu, kNorm) } : {}),
-      rope: upload(gpu, turns(frequencies, pagesPerSlot * PAGE_POSITIONS)),
-      step: uploadStep(gpu, rows, batch),
-      pages: upload(gpu, table),
-      keys,
-      values,
-      heads,
-      kvHeads,
-      headSize,
-      rotaryDims,
-      pairing,
-      eps: EPS,
-      pagesPerSlot,
-      batch,
-    });
-    await execute(gpu, dispatches);
+export const cases: readonly KernelCase[] = (['storage', 'q8'] as const).flatMap((kv) =>
+  shapes.map((shape) => ropeCase(shape, kv)),
+);
 
-    const turned = (from: Float32Array, norm: Float32Array, position: number) =>
-      rotate(headNorm ? normalize(from, norm) : Float64Array.from(from), frequencies, position, pairing);
-    const expectedQ = Float64Array.from(q.values);
-    const expectedKeys = new Float64Array(count).fill(Number.NaN);
-    const expectedValues = new Float64Array(count).fill(Number.NaN);
-    rows.forEach(({ slot, position }, row) => {
-      for (let head = 0; head < heads; head++) {
-        const at = row * padded(qCols) + head * headSize;
-        expectedQ.set(turned(q.values.subarray(at, at + headSize), qNorm, position), at);
+function ropeCase(shape: Shape, kv: KvType): KernelCase {
+  const { rotaryDims, headSize, pairing, headNorm } = shape;
+  const name = `rope of ${rotaryDims} of ${headSize} dimensions, ${pairing}${headNorm ? ', norm a head' : ''}`;
+  return {
+    name: kv === 'q8' ? `${name}, kept in 8 bits` : name,
+    async run(gpu, random) {
+      const { heads, kvHeads } = shape;
+      const rows = [
+        { slot: 1, position: 0 },
+        { slot: 1, position: 1 },
+        { slot: 0, position: 127 },
+        { slot: 0, position: 64 },
+        { slot: 2, position: 63 },
+      ];
+      const batch = 8; // three rows of padding
+      const pagesPerSlot = 2;
+      const table = shuffledPages(random, 3 * pagesPerSlot);
+      const frequencies = Float64Array.from({ length: rotaryDims / 2 }, (_, i) => 10_000 ** ((-2 * i) / rotaryDims));
+      const [qCols, kvCols] = [heads * headSize, kvHeads * headSize];
+      const q = uploadRows(gpu, random.floats(batch * qCols), qCols);
+      const k = uploadStorage(gpu, spread(random.floats(batch * kvCols), kvCols, padded(kvCols)));
+      const v = uploadStorage(gpu, spread(random.floats(batch * kvCols), kvCols, padded(kvCols)));
+      const qNorm = random.floats(headSize, 2);
+      const kNorm = random.floats(headSize, 2);
+      const count = table.length * kvHeads * PAGE_POSITIONS * headSize;
+      const kvShape = { kv, kvHeads, headSize, pagesPerSlot };
+      const keys = upload(gpu, unwrittenKv(gpu, kvShape, table.length));
+      const values = upload(gpu, unwrittenKv(gpu, kvShape, table.length));
+      const dispatches = ropeKv(gpu, {
+        q: q.buffer,
+        k: k.buffer,
+        v: v.buffer,
+        ...(headNorm ? { qNorm: upload(gpu, qNorm), kNorm: upload(gpu, kNorm) } : {}),
+        rope: upload(gpu, turns(frequencies, pagesPerSlot * PAGE_POSITIONS)),
+        step: uploadStep(gpu, rows, batch),
+        pages: upload(gpu, table),
+        keys,
+        values,
+        ...kvShape,
+        heads,
+        rotaryDims,
+        pairing,
+        eps: EPS,
+        batch,
+      });
+      await execute(gpu, dispatches);
+
+      const turned = (from: Float32Array, norm: Float32Array, position: number) =>
+        rotate(headNorm ? normalize(from, norm, EPS) : Float64Array.from(from), frequencies, position, pairing);
+      const expectedQ = Float64Array.from(q.values);
+      const expectedKeys = new Float64Array(count).fill(Number.NaN);
+      const expectedValues = new Float64Array(count).fill(Number.NaN);
+      rows.forEach(({ slot, position }, row) => {
+        for (let head = 0; head < heads; head++) {
+          const at = row * padded(qCols) + head * headSize;
+          expectedQ.set(turned(q.values.subarray(at, at + headSize), qNorm, position), at);
+        }
+        for (let head = 0; head < kvHeads; head++) {
+          const at = row * padded(kvCols) + head * headSize;
+          const place = placeOf(table, kvShape, slot, position, head);
+          expectedKeys.set(turned(k.values.subarray(at, at + headSize), kNorm, position), place);
+          expectedValues.set(v.values.subarray(at, at + headSize), place);
+        }
+      });
+      const tolerance = TOLERANCE[gpu.storage];
+      const { values: queries } = await readRows(gpu, q.buffer, batch, qCols);
+      expectClose(gpu, 'queries', queries, expectedQ, tolerance);
+      for (const [what, buffer, expected, exact] of [
+        ['keys', keys, expectedKeys, false],
+        ['values', values, expectedValues, true],
+      ] as const) {
+        const actual = await readKv(gpu, kvShape, what, buffer, table.length);
+        const written = [...expected.keys()].filter((i) => !Number.isNaN(expected[i]));
+        const from = (array: ArrayLike<number>) => written.map((i) => array[i] ?? 0);
+        if (kv === 'storage') expectClose(gpu, what, from(actual), from(expected), exact ? {} : tolerance);
+        else expectQuantized(gpu, what, from(actual), from(expected), headSize);
+        const untouched = actual.reduce((sum, x) => sum + (Number.isNaN(x) ? 1 : 0), 0);
+        expectTrue(gpu, untouched === count - written.length, `${what}: more was written than the rows say`);
       }
-      for (let head = 0; head < kvHeads; head++) {
-        const at = row * padded(kvCols) + head * headSize;
-        const place = placeOf(table, { kvHeads, headSize, pagesPerSlot }, slot, position, head);
-        expectedKeys.set(turned(k.values.subarray(at, at + headSize), kNorm, position), place);
-        expectedValues.set(v.values.subarray(at, at + headSize), place);
-      }
-    });
-    const tolerance = TOLERANCE[gpu.storage];
-    const queries = await readFloats(gpu, q.buffer, expectedQ.length, 'storage');
-    expectClose(gpu, 'queries', queries, expectedQ, tolerance);
-    for (const [what, buffer, expected, exact] of [
-      ['keys', keys, expectedKeys, false],
-      ['values', values, expectedValues, true],
-    ] as const) {
-      const actual = await readFloats(gpu, buffer, count, 'storage');
-      const written = [...expected.keys()].filter((i) => !Number.isNaN(expected[i]));
-      const from = (array: ArrayLike<number>) => written.map((i) => array[i] ?? 0);
-      expectClose(gpu, what, from(actual), from(expected), exact ? {} : tolerance);
-      const untouched = actual.reduce((sum, x) => sum + (Number.isNaN(x) ? 1 : 0), 0);
-      expectTrue(gpu, untouched === count - written.length, `${what}: more was written than the rows say`);
-    }
-  },
-}));
-
-function turns(frequencies: Float64Array, positions: number): Float32Array<ArrayBuffer> {
-  const angles = Array.from({ length: positions }, (_, position) => [...frequencies.map((each) => position * each)]);
-  return Float32Array.from(angles.flat().flatMap((angle) => [Math.cos(angle), Math.sin(angle)]));
-}
-
-function normalize(head: Float32Array, weight: Float32Array): Float64Array {
-  const squares = head.reduce((sum, x) => sum + x * x, 0);
-  const scale = 1 / Math.sqrt(squares / head.length + EPS);
-  return Float64Array.from(head, (x, i) => x * scale * (weight[i] ?? 0));
-}
-
-function rotate(head: Float64Array, frequencies: Float64Array, position: number, pairing: RopePairing): Float64Array {
-  const out = Float64Array.from(head);
-  frequencies.forEach((frequency, i) => {
-    const [a, b] = pairing === 'adjacent' ? [2 * i, 2 * i + 1] : [i, i + frequencies.length];
-    const [x, y] = [head[a] ?? 0, head[b] ?? 0];
-    out[a] = x * Math.cos(position * frequency) - y * Math.sin(position * frequency);
-    out[b] = x * Math.sin(position * frequency) + y * Math.cos(position * frequency);
-  });
-  return out;
+    },
+  };
 }

@@ -54,7 +54,7 @@ export async function loadStageWork(key: StageKey, options: LoadWork): Promise<S
         }),
     },
     onAllocated: (allocated) => {
-      const whole = new UnbackedModel(gpu, spec, opened.checkpoint.tensors, planned.plan.pagesPerSlot);
+      const whole = new UnbackedModel(gpu, spec, opened.checkpoint.tensors, planned.plan.pagesPerSlot, planned.plan.kv);
       const behind = gpu.compilesAhead ? { next: whole } : 'nothing';
       prepared = preparePrograms(allocated, ROOM_SLOTS, bucketFor(pace.rows), signal, () => {}, behind);
       prepared.catch(() => {}); // awaited below

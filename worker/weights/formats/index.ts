@@ -3,6 +3,7 @@ import type { FormatName, WeightFormat } from '../types.ts';
 import { bf16 } from './bf16.ts';
 import { f16 } from './f16.ts';
 import { f32 } from './f32.ts';
+import { bytesOfPlane } from './layout.ts';
 import { q4_0 } from './q4_0.ts';
 import { q4_1 } from './q4_1.ts';
 import { q4_k } from './q4_k.ts';
@@ -22,7 +23,7 @@ export function formatByName(name: FormatName): WeightFormat {
 
 /** Bytes of each plane of a tensor, in the order of `format.planes`. */
 export function planeBytes(format: WeightFormat, rows: number, cols: number): readonly number[] {
-  return format.planes.map((plane) => rows * plane.rowBytes(cols));
+  return format.planes.map((plane) => bytesOfPlane(plane, rows, cols));
 }
 
 /** Bytes that a tensor takes on the GPU: all its planes. */

@@ -5,7 +5,7 @@ const BLOCK_BYTES = 18;
 
 /**
  * ggml's block_q4_0: a half d, then 16 bytes whose low nibbles are weights 0–15 and high nibbles 16–31;
- * weight = d * (q - 8). quants: four words a unit (parts/pack_nibbles). scales: halves d.
+ * weight = d * (q - 8). quants: four words a unit (parts/pack_nibbles). scales: halves d * 1024 (layout.ts).
  */
 export const q4_0: WeightFormat = {
   name: 'q4_0',

@@ -5,7 +5,7 @@ const BLOCK_BYTES = 20;
 
 /**
  * ggml's block_q4_1: halves d and m, then 16 bytes as in Q4_0; weight = d * q + m.
- * quants: four words a unit (parts/pack_nibbles). scales: a word a unit, d low, m high.
+ * quants: four words a unit (parts/pack_nibbles). scales: a word a unit, d low, m high, * 1024 (layout.ts).
  */
 export const q4_1: WeightFormat = {
   name: 'q4_1',

@@ -11,7 +11,8 @@ const BLOCK_BYTES = 210;
  * Repacked, three words a, b, c hold 16 weights, those of a unit's first group of 16 in low halves and the same of its
  * second group in high halves: six of eight at bits 0 and 6 of a, b, c; the low nibbles of the last two on top of a and
  * c, their high bits on top of b. quants: a, b of weights 0–7 and of 8–15 of both groups, a vector of four words a unit.
- * high: the two c. scales: a row's scales + 128 as bytes, then its halves d.
+ * high: the two c. scales: a row's scales + 128 as bytes, a word for two units
+ * (of their first groups, then of their second), then its halves d * 1024 (layout.ts).
  */
 export const q6_k: WeightFormat = {
   name: 'q6_k',

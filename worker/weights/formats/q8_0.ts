@@ -6,7 +6,7 @@ const BLOCK_BYTES = 34;
 /**
  * ggml's block_q8_0: a half d, then 32 signed bytes q; weight = d * q.
  * quants: bytes q + 128, per row the units' first 16 weights, then their last 16; in a word, byte 0, 2, 1, 3 hold weights
- * 0, 1, 2, 3. scales: halves d.
+ * 0, 1, 2, 3. scales: halves d * 1024 (layout.ts).
  */
 export const q8_0: WeightFormat = {
   name: 'q8_0',

@@ -1,0 +1,20 @@
+// formats/q4_0 for products with vectors: d * (q - 8).
+#import parts/nibble_products
+#import parts/half_scales
+
+fn begin(lane: u32, first: Firsts) {}
+
+fn add_step(sums: Sums, first: u32, g: u32, unit: u32) -> Sums {
+  var starts: array<f32, BATCH>;
+#for b in 0..$batch
+  {
+    let halves = input_sums($b, unit);
+    starts[$b] = product_start(halves.x + halves.y, 8.0);
+  }
+#endfor
+  return add_scaled(sums, nibble_products(starts, first, unit), first, unit);
+}
+
+fn total(sum: f32) -> f32 {
+  return sum * SCALE_UNIT;
+}

@@ -1,0 +1,90 @@
+import { aboutProduct } from './about.ts';
+import type { StorageType } from './device.ts';
+import {
+  type LinearForm,
+  type LinearKernel,
+  linearConstants,
+  linearShape,
+  outputColumns,
+  type PartRows,
+} from './product.ts';
+import type { Grid } from './program.ts';
+import type { Constants } from './specialize.ts';
+import { padded, UNIT } from './step.ts';
+import type { TensorFormat } from './tensor.ts';
+
+/** Rows of activations that shaders/matvec.wgsl takes at once. */
+export type VectorBatch = 1 | 2 | 4;
+
+export interface VectorProduct {
+  readonly storage: StorageType;
+  readonly format: TensorFormat;
+  readonly cols: number;
+  readonly batch: VectorBatch;
+  /** Rows of the weight that a workgroup takes, a multiple of 8. */
+  readonly outputs: number;
+}
+
+/** Rows of the weight that a workgroup takes where nothing else is wanted. */
+export const VECTOR_OUTPUTS = 8;
+/** What every device has. */
+const MOST_THREADS = 256;
+/** Share of lanes without work that makes fewer lanes better. */
+const IDLE_SHARE = 0.1;
+/** Consecutive rows whose addresses, and scales of Q4_K, a thread shares. */
+const GROUP = 4;
+
+type RowsByBatch = Readonly<Record<VectorBatch, 2 | 4 | 8>>;
+/**
+ * Rows of the weight that a thread takes at once, by rows of activations: as many as its registers bear. With one row of
+ * activations at most 104 half registers on Apple, so that 1024 threads run on a core. Q4_K, whose scales come by four
+ * rows, spreads what it does once a unit over eight where it otherwise weighs most, with two rows of activations in f16.
+ */
+const ROWS: RowsByBatch = { 1: 4, 2: 4, 4: 2 };
+const ROWS_OF_Q4_K: Readonly<Record<StorageType, RowsByBatch>> = {
+  f16: { 1: 4, 2: 8, 4: 4 },
+  f32: { 1: 4, 2: 4, 4: 4 },
+};
+
+/** The constants of the loop in shaders/matvec.wgsl; an epilogue's come beside them. */
+export function vectorConstants({ storage, format, cols, batch, outputs }: VectorProduct): Constants {
+  const rows = (format.name === 'q4_k' ? ROWS_OF_Q4_K[storage] : ROWS)[batch];
+  const lanes = lanesFor((padded(cols) / UNIT) * (format.blockWeights === 1 ? 4 : 1));
+  const groups = outputs / rows;
+  let sweeps = 1;
+  while (groups % sweeps !== 0 || (groups / sweeps) * lanes > MOST_THREADS) sweeps++;
+  return {
+    f16: storage === 'f16',
+    formatName: format.name,
+    batch,
+    outputs,
+    lanes,
+    rows,
+    sweeps,
+    group: Math.min(rows, GROUP),
+    groups: Math.ceil(rows / GROUP),
+    threads: (groups / sweeps) * lanes,
+  };
+}
+
+/**
+ * Threads along k. They must not depend on the batch, so that a row's sums do not; Q4_K wants a multiple of 16. Fewer only
+ * where in the last of few passes many would have no work.
+ */
+function lanesFor(steps: number): number {
+  const idle = (lanes: number) => 1 - steps / (Math.ceil(steps / lanes) * lanes);
+  return idle(32) - idle(16) > IDLE_SHARE ? 16 : 32;
+}
+
+/** The product of one part with 1, 2 or 4 rows: each weight is unpacked once for all of them. */
+export function matvecKernel(storage: StorageType, form: LinearForm, part: PartRows, batch: VectorBatch): LinearKernel {
+  const { format, cols } = form.weight;
+  const outputs = VECTOR_OUTPUTS;
+  const constants = {
+    ...linearConstants(storage, form),
+    ...vectorConstants({ storage, format, cols, batch, outputs }),
+    epilogue: 'epilogues/plain',
+  };
+  const grid: Grid = [Math.ceil(outputColumns(form.weight, part) / outputs), 1, 1];
+  return { name: 'matvec', constants, about: aboutProduct(format, batch), shape: linearShape(form, part), grid };
+}
