@@ -92,7 +92,7 @@ export function constantsFor(devices: number, hours: number, seed: number): Cons
     loadSeconds: [9, 11],
     linkMs: [3, 25],
     jitterMs: 4,
-    linkMbit: [50, 500],
+    linkMbit: [200, 1000],
     lossChance: 0.005,
     lossMs: [50, 250],
     connectMs: [200, 900],
