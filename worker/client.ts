@@ -9,15 +9,24 @@ type Outcome = { readonly ok: unknown } | { readonly error: WireError };
 type Call = (method: string, parameters: unknown[], callback?: (...event: unknown[]) => unknown) => Promise<Outcome>;
 type Methods = Record<string, (...parameters: unknown[]) => Promise<unknown>>;
 
-/** Serves `api` at `endpoint`: errors go over as data, since structured clone drops their classes. */
+/**
+ * Serves `api` at `endpoint`: errors go over as data, since structured clone drops their classes. What is asked before the
+ * worker has started, as by somebody who picks a file at once, is answered when it has.
+ */
 export function serveWorker(api: WorkerApi, endpoint?: Comlink.Endpoint): void {
   const methods = api as unknown as Methods;
+  let hasStarted: (value?: unknown) => void = () => {};
+  const started = new Promise<unknown>((resolve) => {
+    hasStarted = resolve;
+  });
   const call: Call = async (method, parameters, callback) => {
     let arrived: unknown;
     const told = (...event: unknown[]) => {
       arrived = callback?.(...event);
     };
+    if (method !== 'start') await started;
     const outcome = await outcomeOf(() => methods[method]?.apply(api, callback ? [...parameters, told] : parameters));
+    if (method === 'start') hasStarted();
     // a callback has a port of its own: the outcome must not overtake the last events
     await arrived;
     return outcome;

@@ -102,6 +102,14 @@ const test = base.extend<{ server: RunningServer; open: () => Promise<Device> },
   },
 });
 
+async function linkedPair(open: () => Promise<Device>): Promise<readonly [Device, Device]> {
+  const [one, two] = [await open(), await open()];
+  await two.join(await one.make());
+  await one.isLinked();
+  await two.isLinked();
+  return [one, two];
+}
+
 test('two pages link, prove themselves, and exchange frames of 4 B to 256 KiB both ways, none dropped', async ({
   open,
 }) => {
@@ -268,10 +276,7 @@ test('a flood of calls under thirty names does not keep out one that can prove i
 });
 
 test('a page that the browser kept says that it is here again', async ({ open }) => {
-  const [one, two] = [await open(), await open()];
-  await two.join(await one.make());
-  await one.isLinked();
-  await two.isLinked();
+  const [one, two] = await linkedPair(open);
   const pass = (type: string) =>
     two.page.evaluate((named) => dispatchEvent(new PageTransitionEvent(named, { persisted: true })), type);
   await pass('pagehide');
@@ -281,10 +286,7 @@ test('a page that the browser kept says that it is here again', async ({ open })
 });
 
 test('on another network the connection looks for another way, and the link stays', async ({ open }) => {
-  const [one, two] = [await open(), await open()];
-  await two.join(await one.make());
-  await one.isLinked();
-  await two.isLinked();
+  const [one, two] = await linkedPair(open);
   const fragments = (device: Device) =>
     device.page.evaluate(() =>
       (globalThis as unknown as { made: RTCPeerConnection[] }).made.flatMap(
@@ -304,10 +306,7 @@ test('on another network the connection looks for another way, and the link stay
 });
 
 test('an offer of another way that is lost is made again', async ({ open }) => {
-  const [one, two] = [await open(), await open()];
-  await two.join(await one.make());
-  await one.isLinked();
-  await two.isLinked();
+  const [one, two] = await linkedPair(open);
   const fragments = (device: Device) =>
     device.page.evaluate(() =>
       (globalThis as unknown as { made: RTCPeerConnection[] }).made.flatMap(({ localDescription, connectionState }) =>
@@ -424,10 +423,7 @@ test('links outlive the signaling server, and it finds them again when it is bac
   server,
   open,
 }) => {
-  const [one, two] = [await open(), await open()];
-  await two.join(await one.make());
-  await one.isLinked();
-  await two.isLinked();
+  const [one, two] = await linkedPair(open);
   await server.close();
   await expect.poll(async () => (await one.state()).view.signaling).toBe('lost');
   await one.call((links) => links.worker.note('still here'));

@@ -1,16 +1,8 @@
 /** The distribution that sampler settings ask for, in float64, straight from their definitions. */
 import type { SamplerParameters } from '../../worker/gpu/sampler.ts';
+import { GREEDY } from '../setup/greedy.mjs';
 
-export const PLAIN: SamplerParameters = {
-  temperature: 1,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
-  frequencyPenalty: 0,
-  presencePenalty: 0,
-  seed: 1,
-};
+export const PLAIN: SamplerParameters = { ...GREEDY, temperature: 1 };
 
 export interface Said {
   readonly prompt: readonly number[];

@@ -66,7 +66,11 @@ export function proofFailure(address: string, { reason, by, behind }: ProofFailu
       message: 'The other device has an older version of Shoal. Reload its page to update it.',
     };
   if (reason === 'removed' && by === 'us')
-    return { stage, address, message: 'A device that was removed called again, as its page may do by itself. It was refused.' };
+    return {
+      stage,
+      address,
+      message: 'A device that was removed called again, as its page may do by itself. It was refused.',
+    };
   if (reason === 'old-invite' && by === 'us')
     return { stage, address, message: 'A device tried to join with an old invite; it was refused. Send it a new one.' };
   return { stage, address, message: PROOF_MESSAGES[reason] };

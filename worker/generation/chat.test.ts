@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { GREEDY } from '../../tests/setup/greedy.mjs';
 import type { GenerateEvent, GenerateRequest } from '../api.ts';
 import type { ChatTurn, TemplateRenderer, Tokenizer } from '../text/index.ts';
 import { answer, type ChatModel } from './chat.ts';
@@ -76,16 +77,7 @@ function ask(chat: ChatModel, turns: readonly ChatTurn[], more: Partial<Generate
     id: '1',
     conversation: 'c',
     turns,
-    sampler: {
-      temperature: 0,
-      topK: 0,
-      topP: 1,
-      minP: 0,
-      repetitionPenalty: 1,
-      frequencyPenalty: 0,
-      presencePenalty: 0,
-      seed: 1,
-    },
+    sampler: GREEDY,
     maxTokens: CONTEXT,
     stopStrings: [],
     whenFull: 'ask',

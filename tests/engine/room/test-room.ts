@@ -180,7 +180,7 @@ export class TestDevice {
   ) {
     this.#network = network;
     this.id = opened.key.device;
-    this.address = `at-${name}`;
+    this.address = `at-${name.replace(' ', '-')}`;
     this.#parts = {
       ...opened,
       name,

@@ -123,6 +123,17 @@ class Driving {
   }
 }
 
+/** Of a session on the disk that was answered in seven attempts. */
+const head = {
+  session: 's',
+  model: 'm',
+  attempts: { last: 7, forgotten: 0, kept: [] },
+  answering: false,
+  limit: 9,
+  stopTokens: [],
+  sampler: null,
+};
+
 test('what a stage held before the conversation went to another model and back is not believed', () => {
   const room = new Driving();
   room.ask('m');
@@ -161,15 +172,6 @@ test('what the disk brings late does not replace a session that answers already,
   const room = new Driving();
   room.ask('m');
   room.holds = { at: 7, have: 3, retained: 0 };
-  const head = {
-    session: 's',
-    model: 'm',
-    attempts: { last: 7, forgotten: 0, kept: [] },
-    answering: false,
-    limit: 9,
-    stopTokens: [],
-    sampler: null,
-  };
   room.feed({ kind: 'restore', sessions: [{ head, tokens: [4, 5, 6] }] });
   room.wait(1000);
   const [drive] = room.node.driver.drives();
@@ -340,15 +342,6 @@ test('a device that did not answer is asked again where nobody else has room', (
 });
 
 test('a conversation that is deleted is forgotten by all who may hold something of it', () => {
-  const head = {
-    session: 's',
-    model: 'm',
-    attempts: { last: 7, forgotten: 0, kept: [] },
-    answering: false,
-    limit: 9,
-    stopTokens: [],
-    sampler: null,
-  };
   const forgotten = (room: Driving) =>
     room.all('send').flatMap(({ peer, message }) => (message.kind === 'forget' ? `${peer} ${message.session}` : []));
   // it was driven before this load, where nobody knows

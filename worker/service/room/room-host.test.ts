@@ -1,10 +1,10 @@
 import { expect, test, vi } from 'vitest';
 import type { Effect } from '../../mesh/room/io.ts';
 import { stateOf } from '../../mesh/room/test-states.ts';
-import { RoomHost } from './room-host.ts';
+import { RoomHost, type RoomHostOptions } from './room-host.ts';
 import { payloads, type Rows } from './rows.ts';
 
-function hostOver(link: object, call = vi.fn()) {
+function hostOver(link: object, { call = vi.fn(), ...options }: Partial<RoomHostOptions> & { call?: () => void } = {}) {
   return new RoomHost({
     room: {
       device: 'a',
@@ -26,6 +26,7 @@ function hostOver(link: object, call = vi.fn()) {
     onTrouble: (error) => {
       throw error;
     },
+    ...options,
   });
 }
 
@@ -102,24 +103,8 @@ test('a message that cannot be sent takes no other effect with it', () => {
       throw tooLong;
     },
   };
-  const host = new RoomHost({
-    room: {
-      device: 'a',
-      incarnation: 1,
-      address: 'a.1',
-      name: 'a',
-      version: { app: '0', wire: 1 },
-      profile: stateOf('a').profile,
-      payloads,
-      models: { layers: () => 4, bytes: () => 1, slots: () => 1 },
-      isMember: () => true,
-      random: () => 0.5,
-    },
-    links: { to: () => link as never, call: () => {}, disconnect: () => {} },
-    stages: {} as never,
+  const host = hostOver(link, {
     store: { store: ({ head }: { head: { session: string } }) => stored.push(head.session) } as never,
-    now: () => 0,
-    onSession: () => {},
     onTrouble: (error) => troubles.push(error),
   });
   const head = {
@@ -143,7 +128,7 @@ test('a message that cannot be sent takes no other effect with it', () => {
 
 test('whom a record names is called as one whom members know, so that no stranger takes its place', () => {
   const call = vi.fn();
-  const host = hostOver({}, call);
+  const host = hostOver({}, { call });
   vi.spyOn(host.node, 'handle').mockReturnValueOnce([{ kind: 'connect', peer: 'c', address: 'c.1' }]);
   host.feed({ kind: 'beat', peer: 'b' });
   expect(call.mock.calls).toEqual([[['c.1'], 'by members']]);

@@ -6,6 +6,7 @@ import { KERNEL_SIZES } from '../../models/kernel-sizes.ts';
 import { type ModelSpec, readModelSpec, type StageRange } from '../../models/spec.ts';
 import { planStage, type StagePlan, type StageShape } from '../../planner/memory.ts';
 import type { ModelFiles, OpenedModel } from '../model-files.ts';
+import { abortOf } from './abort-of.ts';
 import { isSameFile, readModelKey, sourceOf } from './model-key.ts';
 
 /** Sessions that a stage serves at once; they share the pages of one full context. */
@@ -56,9 +57,12 @@ export class RoomModels implements ModelSizes {
     }
     // who asked first may give up while others wait for the same; when nobody waits any more it ends
     const { abort, known: opening } = reading;
+    opening.catch(() => {}); // told to those who still wait
     reading.readers++;
     try {
-      return await untilAborted(opening, signal);
+      const read = await Promise.race([abortOf(signal), opening]);
+      if (read === undefined) throw new CancelledError('Stopped.', {}, signal.reason);
+      return read;
     } finally {
       reading.readers--;
       if (reading.readers === 0) {
@@ -130,14 +134,4 @@ export class RoomModels implements ModelSizes {
     this.#known.set(model, known);
     return known;
   }
-}
-
-/** Rejects as soon as the signal is aborted; what was promised goes on. */
-function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(new CancelledError('Stopped.', {}, signal.reason));
-    if (signal.aborted) stop();
-    signal.addEventListener('abort', stop, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
 }

@@ -6,6 +6,7 @@ import { readResult } from '../../gpu/sampler.ts';
 import type { ComputedInput, Effect, Input, RunEffect } from '../../mesh/room/io.ts';
 import type { StageKey } from '../../mesh/room/messages.ts';
 import type { MemoryClaims } from '../memory-claims.ts';
+import { abortOf } from './abort-of.ts';
 import { ROOM_SLOTS, type RoomModels } from './room-models.ts';
 import { readRoomSampler } from './room-sampler.ts';
 import { packStates, type Rows, unpackStates } from './rows.ts';
@@ -269,13 +270,6 @@ interface Place {
   readonly own: OwnStage;
   readonly local: number;
   session: string;
-}
-
-function abortOf(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
 
 function nameOf({ model, first, last }: StageKey): string {
