@@ -49,7 +49,8 @@ const ROWS_OF_Q4_K: Readonly<Record<StorageType, RowsByBatch>> = {
 /** The constants of the loop in shaders/matvec.wgsl; an epilogue's come beside them. */
 export function vectorConstants({ storage, format, cols, batch, outputs }: VectorProduct): Constants {
   const rows = (format.name === 'q4_k' ? ROWS_OF_Q4_K[storage] : ROWS)[batch];
-  const lanes = lanesFor((padded(cols) / UNIT) * (format.blockWeights === 1 ? 4 : 1));
+  const steps = (padded(cols) / UNIT) * (format.blockWeights === 1 ? 4 : 1);
+  const lanes = Math.min(lanesFor(steps), mostLanes(format, outputs));
   const groups = outputs / rows;
   let sweeps = 1;
   while (groups % sweeps !== 0 || (groups / sweeps) * lanes > MOST_THREADS) sweeps++;
@@ -68,12 +69,18 @@ export function vectorConstants({ storage, format, cols, batch, outputs }: Vecto
 }
 
 /**
- * Threads along k. They must not depend on the batch, so that a row's sums do not; Q4_K wants a multiple of 16. Fewer only
- * where in the last of few passes many would have no work.
+ * Threads along k. They must not depend on the batch, so that a row's sums do not; Q4_K wants a multiple of 16, whose steps
+ * of a lane then have the same place in their superblocks. Fewer only where in the last of few passes many would have no work.
  */
 function lanesFor(steps: number): number {
   const idle = (lanes: number) => 1 - steps / (Math.ceil(steps / lanes) * lanes);
   return idle(32) - idle(16) > IDLE_SHARE ? 16 : 32;
+}
+
+/** Where a workgroup takes many rows of the weight: fewer lanes rather than several sweeps, whose loop takes registers. */
+function mostLanes({ name }: TensorFormat, outputs: number): number {
+  const fits = (lanes: number) => (outputs / ROWS[1]) * lanes <= MOST_THREADS;
+  return [32, 16].find(fits) ?? (name === 'q4_k' ? 16 : 8);
 }
 
 /** The product of one part with 1, 2 or 4 rows: each weight is unpacked once for all of them. */
