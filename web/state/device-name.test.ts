@@ -22,7 +22,7 @@ describe('what a device is called at first', () => {
     expect(await windowNumber(locks)).toBe(1);
     expect(await windowNumber(locks)).toBe(2);
     expect(withWindow('Mac', 1)).toBe('Mac');
-    expect(withWindow('Mac', 2)).toBe('Mac, window 2');
+    expect(withWindow('Mac', 2)).toBe('Mac (2)');
     expect(await windowNumber(undefined)).toBe(1);
   });
 });

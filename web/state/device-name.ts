@@ -39,7 +39,7 @@ export function plainName(platform: Platform | undefined, userAgent: string): st
 
 /** Two windows of one computer are two devices, and are told apart by their names. */
 export function withWindow(name: string, window: number): string {
-  return window === 1 ? name : `${name}, window ${window}`;
+  return window === 1 ? name : `${name} (${window})`;
 }
 
 /** Which of this browser's open windows this is, from 1: the lowest number that no other has. */

@@ -44,6 +44,7 @@ const PATHS = {
   moves: 'M4 7.500h11M12 4.500l3 3-3 3M16 12.500H5M8 9.500l-3 3 3 3',
   leave: 'M8 4H4.500v12H8M8 10h8.500M13 6.500l3.500 3.500-3.500 3.500',
   back: 'M16 10H4.500M9 5l-5 5 5 5',
+  takeOut: 'M17 10a7 7 0 1 1-14 0 7 7 0 0 1 14 0ZM7 10h6',
 } as const;
 
 export type IconName = keyof typeof PATHS;

@@ -61,7 +61,7 @@ function card(app: App, room: RoomView, device: RoomDevice): TemplateResult {
     ${model ? holdsPicture(model, device) : nothing} ${memory(device)}
     <div class="foot">
       <p class="note">${model ? holdsWords(model, device) : noteOf(device)}</p>
-      ${own ? nothing : iconButton('bin', words.remove(name), () => void remove(app, device))}
+      ${own ? nothing : iconButton('takeOut', words.remove(name), () => void remove(app, device))}
     </div>
   </li>`;
 }
