@@ -9,9 +9,10 @@ const AMOUNTS = { gpu: [512, 2], software: [64, 2] } as const;
 export async function run(options: BenchOptions): Promise<Record<string, unknown>> {
   const { machine, promptTokens, shoal, onnx } = await measureSpeeds(options, AMOUNTS);
   const tokensPerSecond = (promptMs: number) => (promptTokens / promptMs) * 1000;
+  const reads = shoal.chunks - ((shoal.chunks - 1) * shoal.headBytes) / shoal.weightBytes;
   return {
     tokensPerSecond: tokensPerSecond(shoal.promptMs),
-    shareOfPlainRead: (shoal.plainReadMs * shoal.chunks) / shoal.promptMs,
+    shareOfPlainRead: (shoal.plainReadMs * reads) / shoal.promptMs,
     onnxRuntimeWeb:
       'skipped' in onnx ? onnx : { version: onnx.version, tokensPerSecond: tokensPerSecond(onnx.promptMs) },
     plainReadGBPerSecond: shoal.weightBytes / shoal.plainReadMs / 1e6,

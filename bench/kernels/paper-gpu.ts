@@ -11,7 +11,7 @@ export interface PaperLimits {
   readonly bindingBytes: number;
 }
 
-/** As every GPU of a Mac, iPhone or recent desktop has it, as far as Shoal asks for it. */
+/** As every GPU of a Mac, iPhone or recent desktop has it, and no more storage buffers than WebGPU promises. */
 export const USUAL: PaperLimits = {
   workgroupBytes: 32 * KIB,
   invocations: 1024,

@@ -32,6 +32,8 @@ export interface ShoalTimes extends Times {
   /** Bytes of weights that a token, or a chunk, reads; and milliseconds of a bare read of as many. */
   readonly weightBytes: number;
   readonly plainReadMs: number;
+  /** Of them the head's, which only the last chunk of a prompt reads. */
+  readonly headBytes: number;
 }
 
 async function findAdapter(): Promise<GPUAdapter> {
@@ -77,6 +79,7 @@ async function shoal(promptTokens: number, answerTokens: number): Promise<ShoalT
     chunks: Math.ceil(promptTokens / rows),
     weightBytes,
     plainReadMs,
+    headBytes: MODEL.tensors.get('token_embd.weight')?.bytes ?? 0,
   };
 }
 

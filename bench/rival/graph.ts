@@ -14,7 +14,7 @@ const CONTEXT_TOKENS = 1024;
 /**
  * An ONNX file of a decoder as ONNX Runtime's own builder makes one for WebGPU: 4-bit products in blocks of 32, attention
  * with the rotation in one node, norms with the sum before them in one. Weights are drawn: their values set no speed.
- * Inputs: input_ids, seqlens_k, total_sequence_length, past.N.key and .value; outputs: logits, present.N.key and .value.
+ * Inputs: input_ids, seqlens_k, total_sequence_length, past.N.key and .value; outputs: logits of the last token, present.N.key and .value.
  */
 export function decoderGraph(shape: ModelShape, storage: StorageType): Uint8Array<ArrayBuffer> {
   const { layers, hiddenSize, heads, kvHeads, headSize, feedForward, vocabulary } = shape;
@@ -62,8 +62,9 @@ export function decoderGraph(shape: ModelShape, storage: StorageType): Uint8Arra
     const silu = graph.node('Mul', [gate, graph.node('Sigmoid', [gate])]);
     next(graph.product(graph.node('Mul', [silu, up]), feedForward, hiddenSize));
   }
-  graph.output('logits', storage, [1, 'tokens', vocabulary]);
-  graph.product(normed, hiddenSize, vocabulary, 'logits');
+  graph.output('logits', storage, [1, 1, vocabulary]);
+  const last = graph.node('Gather', [normed, graph.integers('last', [-1])], [['axis', 1]]);
+  graph.product(last, hiddenSize, vocabulary, 'logits');
   return graph.encode();
 }
 
@@ -94,6 +95,11 @@ class Graph {
     const values = this.#storage === 'f32' ? new Float32Array(count) : new Uint16Array(count);
     for (let i = 0; i < count; i++) values[i] = this.#storage === 'f32' ? value(i) : toHalf(value(i));
     return this.#initializer(name, this.#storage, dims, new Uint8Array(values.buffer));
+  }
+
+  integers(name: string, values: readonly number[]): string {
+    const bytes = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
+    return this.#initializer(name, 'i64', [values.length], bytes);
   }
 
   norm(size: number): string {

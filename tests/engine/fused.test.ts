@@ -15,9 +15,14 @@ const DIFFERENCE = 2e-3;
 const SIZE = { hiddenSize: 64, heads: 4, kvHeads: 2, headSize: 16, feedForward: 160 };
 
 /** What the first products of attention have to do beside multiplying, and what they cannot do in one kernel. */
-const VARIANTS: readonly (readonly [string, Encoding, Partial<Family>, Partial<typeof SIZE>])[] = [
-  ['biases', 'F32', { biases: true, architecture: 'qwen2' }, {}],
-  ['heads that are no eights', 'F32', {}, { headSize: 20 }],
+const LAYERS = 2;
+/**
+ * And how many kernels a step of one row takes: the embedding and the first norm, then six a layer; where attention is not
+ * fused, nine for it, and a norm before the three of feed-forward.
+ */
+const VARIANTS: readonly (readonly [string, Encoding, Partial<Family>, Partial<typeof SIZE>, number])[] = [
+  ['biases', 'F32', { biases: true, architecture: 'qwen2' }, {}, 2 + 6 * LAYERS],
+  ['heads that are no eights', 'F32', {}, { headSize: 20 }, 1 + 12 * LAYERS],
 ];
 
 describe.skipIf(reason !== '')(`a layer in few kernels${reason}`, () => {
@@ -27,9 +32,10 @@ describe.skipIf(reason !== '')(`a layer in few kernels${reason}`, () => {
   });
   afterAll(() => gpu.close());
 
-  it.each(VARIANTS)('says what a layer in many kernels says: %s', async (_, encoding, options, size) => {
-    const gguf = modelOf(encoding, { ...SIZE, ...size }, { ...options, layers: 2 });
+  it.each(VARIANTS)('says what a layer in many kernels says: %s', async (_, encoding, options, size, kernels) => {
+    const gguf = modelOf(encoding, { ...SIZE, ...size }, { ...options, layers: LAYERS });
     const { stage } = await openStage(gpu, gguf, { contextTokens: 64 });
+    expect(stage.program(1, 0).dispatches).toHaveLength(kernels);
     const many = await scoreTokens(stage, TOKENS, 8);
     const alone = await scoreTokens(stage, TOKENS, 1);
     stage.free();

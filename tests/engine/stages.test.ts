@@ -8,7 +8,7 @@ import { UnbackedModel } from '../../worker/models/compile-ahead.ts';
 import type { Stage } from '../../worker/models/stage.ts';
 import { openEnvironment } from '../kernels/open.ts';
 import { PLAIN } from '../kernels/sampling.ts';
-import { LAYERS, model, noGpuReason } from './model.ts';
+import { LAYERS, model, modelOf, noGpuReason } from './model.ts';
 import { type OpenedStage, openStage } from './open.ts';
 
 const reason = await noGpuReason();
@@ -72,7 +72,10 @@ describe.skipIf(reason !== '')(`a model cut in stages that share no GPU memory${
     await expect(last.steps.pass(rows, new Float32Array(64))).rejects.toThrow(/head/);
   });
 
-  it('knows the kernels of every stage before it has one, and takes no memory for them', async () => {
+  it.each([
+    ['of one format', model],
+    ['of a mixture', modelOf('Q4_K_M', { hiddenSize: 256, heads: 8, kvHeads: 4, headSize: 32, feedForward: 512 })],
+  ])('knows the kernels of every stage before it has one, and takes no memory for them: %s', async (_, model) => {
     const fresh = await openEnvironment('driver', 'f32');
     const known = await openStage(gpu, model, { contextTokens: CONTEXT_TOKENS });
     const { spec, plan } = known.stage;
@@ -103,7 +106,21 @@ describe.skipIf(reason !== '')(`a model cut in stages that share no GPU memory${
     const before = gpu.ledger.takenBytes;
     const { seats } = await open(2);
     const planned = seats.reduce((sum, { stage }) => sum + stage.plan.totalBytes, 0);
-    expect(Math.abs(gpu.ledger.takenBytes - before - planned)).toBeLessThan(0.01 * planned);
+    expect(gpu.ledger.takenBytes - before).toBe(planned);
+  });
+
+  it('keeps nothing of a stage for which memory ends half-way', async () => {
+    const fresh = await openEnvironment('driver', 'f32');
+    const whole = await openStage(fresh, model, { contextTokens: CONTEXT_TOKENS });
+    const { kvBytes, scratchBytes } = whole.stage.plan;
+    const needed = fresh.ledger.takenBytes;
+    whole.stage.free();
+    for (const lacking of [1, kvBytes, kvBytes + scratchBytes / 2]) {
+      fresh.ledger.budgetBytes = needed - lacking;
+      await expect(openStage(fresh, model, { contextTokens: CONTEXT_TOKENS })).rejects.toThrow(/smaller model/);
+      expect(fresh.ledger.takenBytes).toBe(0);
+    }
+    fresh.close();
   });
 });
 

@@ -214,6 +214,7 @@ function qkvPart(
   const constants = {
     ...loop,
     ...kvConstants(product),
+    q8: kv === 'q8' && (has('k') || has('v')), // queries alone are kept nowhere
     ...bindings,
     columns: cols,
     eps,

@@ -141,7 +141,7 @@ export function writeSamplerSettings(words: Uint32Array<ArrayBuffer>, parameters
   const biases = new Map<number, number>();
   for (const [token, bias] of parameters.logitBias ?? []) biases.set(token, (biases.get(token) ?? 0) + bias);
   words[8] = Math.min(biases.size, MAX_BIASES);
-  words[9] = Math.min(parameters.topLogProbs ?? 0, MAX_TOP_LOG_PROBS);
+  words[9] = listed(parameters.topLogProbs ?? 0);
   let at = HEADER_WORDS;
   for (const [token, bias] of [...biases].slice(0, MAX_BIASES)) {
     words[at] = token;
@@ -166,7 +166,11 @@ export function writeCounts(words: Uint32Array, tokens: readonly number[], gener
 
 /** Bytes of a result that lists so many of the likeliest tokens; the rest of its RESULT_WORDS means nothing. */
 export function resultBytes(topLogProbs: number): number {
-  return (4 + 2 * Math.min(topLogProbs, MAX_TOP_LOG_PROBS)) * 4;
+  return (4 + 2 * listed(topLogProbs)) * 4;
+}
+
+function listed(topLogProbs: number): number {
+  return Math.min(MAX_TOP_LOG_PROBS, Math.max(0, Math.trunc(topLogProbs)));
 }
 
 /** The i-th result of a results buffer. */

@@ -32,15 +32,20 @@ export class Stage {
     this.plan = plan;
     this.#weights = weights;
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-    for (const { name, bytes } of plan.buffers) {
-      const used = name === 'step' ? usage | GPUBufferUsage.UNIFORM : usage;
-      if (name !== 'readback') this.#buffers.set(name, gpu.ledger.buffer(name, bytes, 'scratch', used));
-    }
     const keys: GPUBuffer[] = [];
     const values: GPUBuffer[] = [];
-    for (let layer = range.firstLayer; layer < range.endLayer; layer++) {
-      keys.push(gpu.ledger.buffer(`keys ${layer}`, plan.kvLayerBytes, 'kv', usage));
-      values.push(gpu.ledger.buffer(`values ${layer}`, plan.kvLayerBytes, 'kv', usage));
+    try {
+      for (const { name, bytes } of plan.buffers) {
+        const used = name === 'step' ? usage | GPUBufferUsage.UNIFORM : usage;
+        if (name !== 'readback') this.#buffers.set(name, gpu.ledger.buffer(name, bytes, 'scratch', used));
+      }
+      for (let layer = range.firstLayer; layer < range.endLayer; layer++) {
+        keys.push(gpu.ledger.buffer(`keys ${layer}`, plan.kvLayerBytes, 'kv', usage));
+        values.push(gpu.ledger.buffer(`values ${layer}`, plan.kvLayerBytes, 'kv', usage));
+      }
+    } catch (error) {
+      for (const buffer of [...this.#buffers.values(), ...keys, ...values]) gpu.ledger.free(buffer);
+      throw error;
     }
     this.#kv = [...keys, ...values];
     this.#recorder = new StageRecorder({

@@ -63,14 +63,18 @@ export function weightLayout(wanted: readonly StageTensor[], tensors: Formats): 
 
 /** What they take on the GPU, bytes. */
 export function weightBytes({ matrices, vectors }: WeightLayout): number {
-  const inBuffer = (bytes: number) => Math.ceil(bytes / 16) * 16;
   let bytes = 0;
   for (const { format, cols, members } of matrices) {
     const rows = members.reduce((sum, member) => sum + member.rows, 0);
-    for (const plane of planeBytes(format, rows, cols)) bytes += inBuffer(plane);
+    for (const plane of planeBytes(format, rows, cols)) bytes += bufferBytes(plane);
   }
-  for (const { cols } of vectors) bytes += inBuffer(cols * 4);
+  for (const { cols } of vectors) bytes += bufferBytes(cols * 4);
   return bytes;
+}
+
+/** What a buffer of so many bytes takes, as worker/gpu/ledger.ts makes it. */
+export function bufferBytes(bytes: number): number {
+  return Math.max(16, Math.ceil(bytes / 16) * 16);
 }
 
 function byFormat<T extends { readonly format: FormatName }>(members: readonly T[]): T[][] {

@@ -1,6 +1,6 @@
 import type { ModelSpec, StageRange } from '../models/spec.ts';
 import { stageTensors } from '../models/spec.ts';
-import { weightBytes, weightLayout } from '../models/weight-layout.ts';
+import { bufferBytes, weightBytes, weightLayout } from '../models/weight-layout.ts';
 import type { TensorInfo } from '../weights/types.ts';
 
 /** What a stage is asked to hold, beside its weights. */
@@ -141,7 +141,7 @@ export function planStage(
     buffers.push({ name: 'readback', bytes: READBACKS * maxRows * hidden * 4 });
   }
   const kvBytes = kvLayerBytes * 2 * blocks.length;
-  const scratchBytes = buffers.reduce((sum, { bytes }) => sum + bytes, 0);
+  const scratchBytes = buffers.reduce((sum, { bytes }) => sum + bufferBytes(bytes), 0);
   return {
     weightsBytes,
     kvBytes,

@@ -203,6 +203,17 @@ const same = (format: FormatName) => ({ q: format, k: format, v: format }) as co
 const mixed = { q: 'q4_k', k: 'q4_k', v: 'q6_k' } as const;
 
 const qkvs: readonly Qkv[] = [
+  {
+    heads: 4,
+    kvHeads: 2,
+    headSize: 32,
+    rotaryDims: 32,
+    pairing: 'adjacent',
+    formats: { q: 'q8_0', k: 'f16', v: 'f16' },
+    cols: 64,
+    batch: 2,
+    kv: 'q8',
+  },
   { heads: 8, kvHeads: 4, headSize: 8, rotaryDims: 8, pairing: 'adjacent', formats: same('f32'), cols: 64, batch: 1 },
   {
     heads: 3,
