@@ -32,7 +32,7 @@ interface Tile {
 const TILES: Readonly<Record<StorageType, readonly Tile[]>> = {
   f16: [
     { rows: 64, columnFours: 2 },
-    { rows: 32, columnFours: 2 },
+    { rows: 32, columnFours: 1 },
     { rows: 16, columnFours: 1 },
     { rows: 8, columnFours: 1 },
   ],
@@ -58,18 +58,22 @@ export function matmulKernel(storage: StorageType, form: LinearForm, part: PartR
   const threads = (rows * TILE_COLUMNS) / (FOUR * FOUR * columnFours);
   const sixteens = (TILE_COLUMNS * UNIT_COLUMNS) / SIXTEEN / threads;
   const parts = Math.min(2, sixteens);
+  /** Of 16 bytes, of a unit of a row. */
+  const vectors = storage === 'f16' ? 4 : 8;
   const constants = {
     ...linearConstants(storage, form),
     format: `formats/tile/${weight.format.name}`,
     tile: rows,
-    columnFours,
+    columns: FOUR * columnFours,
+    vectors,
+    inputVectors: (vectors * columnFours) / FOUR,
     threads,
     parts,
     weightRows: sixteens / parts,
   };
   const grid: Grid = [Math.ceil(outputColumns(weight, part) / TILE_COLUMNS), Math.ceil(batch / rows), 1];
   return {
-    name: storage === 'f16' ? 'linear_tile' : 'linear_tile_f32',
+    name: 'linear_tile',
     constants,
     about: aboutProduct(weight.format, rows, [rows, TILE_COLUMNS]),
     shape: linearShape(form, part),

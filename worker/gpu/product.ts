@@ -30,7 +30,7 @@ export type PartRows = Pick<TensorPart, 'rowStart' | 'rows' | 'planeRow'>;
 
 /** A shader file, the constants that specialize it, and what differs from product to product without compiling anew. */
 export interface LinearKernel {
-  readonly name: 'matvec' | 'linear_tile' | 'linear_tile_f32';
+  readonly name: 'matvec' | 'linear_tile';
   readonly constants: Constants;
   readonly about: KernelAbout;
   /** The fields of Shape in shaders/parts/shape.wgsl. */

@@ -54,7 +54,9 @@ export function fitModel(options: FitOptions): {
 }
 
 function isWithin({ budgetBytes, maxBindingBytes }: FitOptions, plan: StagePlan): boolean {
-  return plan.totalBytes <= budgetBytes && plan.kvLayerBytes <= maxBindingBytes;
+  const bound = plan.buffers.filter(({ name }) => name !== 'readback');
+  const widest = Math.max(plan.kvLayerBytes, ...bound.map(({ bytes }) => bytes));
+  return plan.totalBytes <= budgetBytes && widest <= maxBindingBytes;
 }
 
 function planAt(options: FitOptions, contextTokens: number, layers: number): StagePlan {
