@@ -1,11 +1,11 @@
 import { openStage } from '../tests/engine/open.ts';
+import { GREEDY } from '../tests/setup/greedy.mjs';
 import { openNodeGpu } from '../tests/setup/node-gpu.ts';
 import { ensureSmollm2 } from '../tests/setup/smollm2.ts';
 import { Engine } from '../worker/generation/engine.ts';
 import type { TokenRequest } from '../worker/generation/run.ts';
 import { StepRunner } from '../worker/generation/steps.ts';
 import { openGpu } from '../worker/gpu/device.ts';
-import type { SamplerParameters } from '../worker/gpu/sampler.ts';
 import { type ModelSpec, type StageRange, wholeModel } from '../worker/models/spec.ts';
 import { ApiCounter, type ApiCounts, difference, perUnit } from './kernels/api-counter.ts';
 import { FixedPace } from './kernels/fixed-pace.ts';
@@ -121,17 +121,6 @@ async function decodeCounts(file: string, rangeOf: (spec: ModelSpec) => StageRan
     weightBytesOverFile: weightBytes / [...checkpoint.tensors.values()].reduce((sum, { bytes }) => sum + bytes, 0),
   };
 }
-
-const GREEDY: SamplerParameters = {
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
-  frequencyPenalty: 0,
-  presencePenalty: 0,
-  seed: 1,
-};
 
 const REQUEST: Omit<TokenRequest, 'maxTokens'> = {
   conversation: 'one',

@@ -1,4 +1,6 @@
 /** The page of `npm run bench -- decode` and `-- prefill`: Shoal's engine and ONNX Runtime Web on one shape. */
+
+import { GREEDY } from '../../tests/setup/greedy.mjs';
 import { MAX_CHUNK_ROWS } from '../../worker/generation/chunks.ts';
 import { Engine } from '../../worker/generation/engine.ts';
 import { type Gpu, isSoftware, openGpu, type StorageType } from '../../worker/gpu/device.ts';
@@ -82,17 +84,6 @@ async function shoal(promptTokens: number, answerTokens: number): Promise<ShoalT
     headBytes: MODEL.tensors.get('token_embd.weight')?.bytes ?? 0,
   };
 }
-
-const GREEDY = {
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
-  frequencyPenalty: 0,
-  presencePenalty: 0,
-  seed: 1,
-};
 
 /** Milliseconds in which the GPU reads so many bytes once and adds them up: the median of several. */
 async function plainRead({ device, software }: Gpu, bytes: number): Promise<number> {

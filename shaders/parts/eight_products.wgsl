@@ -19,3 +19,9 @@ fn add_eights(sums: Sums, eights: Eights, eight: u32) -> Sums {
 #endfor
   return out;
 }
+
+fn begin(lane: u32, first: Firsts) {}
+
+fn total(sum: f32) -> f32 {
+  return sum;
+}

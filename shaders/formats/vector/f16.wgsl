@@ -2,8 +2,6 @@
 #import parts/eight_products
 @group(0) @binding(0) var<storage, read> values: array<vec4<u32>>;
 
-fn begin(lane: u32, first: Firsts) {}
-
 fn add_step(sums: Sums, first: u32, g: u32, eight: u32) -> Sums {
   let at = first * (row_units() * STEPS) + eight;
   var eights: Eights;
@@ -15,8 +13,4 @@ fn add_step(sums: Sums, first: u32, g: u32, eight: u32) -> Sums {
   }
 #endfor
   return add_eights(sums, eights, eight);
-}
-
-fn total(sum: f32) -> f32 {
-  return sum;
 }

@@ -2,8 +2,6 @@
 #import parts/eight_products
 @group(0) @binding(0) var<storage, read> values: array<vec4f>;
 
-fn begin(lane: u32, first: Firsts) {}
-
 fn add_step(sums: Sums, first: u32, g: u32, eight: u32) -> Sums {
   let at = (first * (row_units() * STEPS) + eight) * 2u;
   var eights: Eights;
@@ -11,8 +9,4 @@ fn add_step(sums: Sums, first: u32, g: u32, eight: u32) -> Sums {
   eights[$i] = array(values[at + $i * row_units() * STEPS * 2u], values[at + $i * row_units() * STEPS * 2u + 1u]);
 #endfor
   return add_eights(sums, eights, eight);
-}
-
-fn total(sum: f32) -> f32 {
-  return sum;
 }
