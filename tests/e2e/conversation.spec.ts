@@ -1,6 +1,5 @@
 import { chatWords } from '../../web/words/chat.ts';
 import { countingModel } from './fixtures/counting-model.ts';
-import { textOf } from './fixtures/shoal-page.ts';
 import { expect, test } from './fixtures/test.ts';
 
 const SHORT = countingModel({ name: 'Short count', last: 30 });
@@ -47,7 +46,7 @@ test('answering again and editing make branches, and the old ones stay', async (
 
   await page.getByRole('button', { name: chatWords.previous, exact: true }).click();
   await expect(app.answers).toContainText([chatWords.place(1, 2)]);
-  expect(await textOf(app.answers.first())).toBe(first);
+  expect(await app.finishedAnswer()).toBe(first);
   await page.getByRole('button', { name: chatWords.next, exact: true }).click();
   await expect(app.answers).toContainText([chatWords.place(2, 2)]);
 
@@ -60,6 +59,7 @@ test('answering again and editing make branches, and the old ones stay', async (
   await app.questions.getByRole('button', { name: chatWords.previous, exact: true }).click();
   await expect(app.questions).toContainText(['Count far.']);
 
+  await app.conversationsAreKept();
   await page.reload();
   await expect(app.questions).toContainText(['Count far.']);
 });

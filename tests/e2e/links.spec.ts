@@ -343,7 +343,7 @@ test('a join that fails names its stage and what to do', async ({ open }) => {
     [three, 'signaling', 'Check that this device is on the network'],
     [two, 'candidates', 'Connect both to the same network'],
   ] as const) {
-    await expect.poll(async () => (await device.state()).view.failures[0]?.stage).toBe(stage);
+    await expect.poll(async () => (await device.state()).view.failures[0]?.stage, { timeout: 60_000 }).toBe(stage);
     expect((await device.state()).view.failures[0]?.message).toContain(words);
   }
 });

@@ -23,7 +23,7 @@ function fillDisk(when: 'put' | 'end') {
     const store = this as unknown as IDBObjectStore;
     const request = put.apply(store as never, args as never);
     Object.defineProperty(store.transaction, 'error', { get: () => full });
-    store.transaction.abort();
+    store.transaction.commit = () => store.transaction.abort();
     return request;
   });
 }

@@ -141,6 +141,7 @@ function changed(records: IDBObjectStore, key: string, change: Change): Promise<
       try {
         after = change(reading.result);
         records.put(after, key);
+        transaction.commit(); // now: a page that is left takes what waits for its turn with it
       } catch (error) {
         failure = error;
         transaction.abort();
