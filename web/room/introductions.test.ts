@@ -45,13 +45,14 @@ function begin(answers: Partial<Answers> = {}) {
     return all[what]();
   });
   const failures: JoinFailure[] = [];
+  const listings: (readonly string[])[] = [];
   let renewals = 0;
   const introductions = new Introductions({
     server: 'https://server.example',
     room: 'room',
     connectionClass: () => class {} as never,
     opened: () => {},
-    listed: () => {},
+    listed: (addresses) => listings.push(addresses),
     nobodyAt: () => {},
     renewed: () => renewals++,
     failed: (failure) => failures.push(failure),
@@ -70,7 +71,7 @@ function begin(answers: Partial<Answers> = {}) {
     TestPeer.last.emit('open');
     await vi.advanceTimersByTimeAsync(0);
   };
-  return { introductions, answers: all, asked, failures, renewals: () => renewals, settled, open };
+  return { introductions, answers: all, asked, listings, failures, renewals: () => renewals, settled, open };
 }
 
 const turn = (credential: string) =>
@@ -125,6 +126,40 @@ describe('a device at the signaling server', () => {
     expect(failures.map(({ stage }) => stage)).toEqual(['signaling']);
     expect(failures[0]?.message).toContain('does not introduce this device now: this server lists 1000 rooms');
     expect(failures[0]?.message).not.toContain('reached');
+    introductions.close();
+  });
+
+  test('asks for who is there before it calls who is not listed, not too often', async () => {
+    const { introductions, answers, asked, listings, open } = begin();
+    await open();
+    expect(introductions.mayBeAt('other', performance.now())).toBe(true);
+    expect(introductions.mayBeAt('gone', performance.now() - 10)).toBe(false);
+    await vi.advanceTimersByTimeAsync(500);
+    answers.announce = () => json({ peers: ['other', 'new'] });
+    const since = performance.now();
+    expect(['new', 'gone', 'new'].map((address) => introductions.mayBeAt(address, since))).toEqual(
+      new Array(3).fill('asking'),
+    );
+    await vi.advanceTimersByTimeAsync(2400);
+    expect(listings).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(listings).toEqual([['other'], ['other', 'new']]);
+    expect(introductions.mayBeAt('new', since)).toBe(true);
+    expect(introductions.mayBeAt('gone', since)).toBe(false);
+    expect(asked.filter((what) => what === 'announce')).toHaveLength(2);
+    // the next time is as far away as ever
+    await vi.advanceTimersByTimeAsync(19_000);
+    expect(asked.filter((what) => what === 'announce')).toHaveLength(2);
+    introductions.close();
+  });
+
+  test('that cannot ask who is there calls anybody', async () => {
+    const { introductions, listings, open } = begin({
+      announce: () => new Response('this server lists 1000 rooms, which is all it takes\n', { status: 429 }),
+    });
+    await open();
+    expect(listings).toEqual([[]]);
+    expect(introductions.mayBeAt('other', performance.now())).toBe(true);
     introductions.close();
   });
 

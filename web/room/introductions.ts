@@ -13,6 +13,8 @@ const ANNOUNCE_MS = 20_000;
 const LEAST_ANNOUNCE_MS = 1000;
 /** After an answer that was none. */
 const ANNOUNCE_AGAIN_MS = 5000;
+/** Between two askings who is listed, where somebody waits for the answer. */
+const ASK_AGAIN_MS = 3000;
 
 export interface IntroductionsOptions {
   /** Origin of the signaling server. */
@@ -23,7 +25,7 @@ export interface IntroductionsOptions {
   connectionClass(ownAddress: string): ConnectionClass;
   /** The server knows this device under this address. */
   opened(address: string): void;
-  /** The directory lists these others. */
+  /** The directory lists these others; nobody where it could not be asked. */
   listed(addresses: readonly string[]): void;
   /** The server knows nobody there. */
   nobodyAt(address: string): void;
@@ -48,6 +50,10 @@ export class Introductions {
   #ice: IceAnswer | undefined;
   #iceAtMs = 0;
   #announceTimer: ReturnType<typeof setTimeout> | undefined;
+  #announceAtMs = Number.POSITIVE_INFINITY;
+  #isAsking = false;
+  /** What the directory said last; no addresses where it gave none. */
+  #listing: { readonly askedMs: number; readonly addresses: ReadonlySet<string> | undefined } | undefined;
   #againTimer: ReturnType<typeof setTimeout> | undefined;
   #over = false;
 
@@ -80,10 +86,25 @@ export class Introductions {
     this.#peer?.connect(address, { serialization: SERIALIZATION });
   }
 
+  /**
+   * Whether somebody may be at the address: whoever is in the room and reached by the server is listed. Where that was not
+   * asked since `sinceMs` and the listing before lacks it, it is asked soon, and `listed` is called.
+   */
+  mayBeAt(address: string, sinceMs: number): boolean | 'asking' {
+    const { askedMs, addresses } = this.#listing ?? { askedMs: Number.NEGATIVE_INFINITY, addresses: undefined };
+    if (addresses?.has(address)) return true;
+    if (askedMs >= sinceMs) return addresses === undefined;
+    if (!this.#isAsking) this.#announceIn(Math.max(0, askedMs + ASK_AGAIN_MS - performance.now()));
+    return 'asking';
+  }
+
   /** Stays listed, and hears who else is. */
   async announce(): Promise<void> {
     clearTimeout(this.#announceTimer);
+    this.#announceAtMs = Number.POSITIVE_INFINITY;
     if (this.state !== 'connected') return;
+    const askedMs = performance.now();
+    this.#isAsking = true;
     const peer = this.address;
     const question = this.#iceQuestion;
     let nextMs = ANNOUNCE_AGAIN_MS;
@@ -91,18 +112,32 @@ export class Introductions {
     try {
       const addresses = await this.#server.announce(this.#options.room, { peer, token: this.#token });
       isListed = true;
-      if (!this.#over) this.#options.listed(addresses);
+      this.#hear(askedMs, addresses);
       await this.#refreshIce(peer);
       nextMs = Math.min(ANNOUNCE_MS, Math.max(LEAST_ANNOUNCE_MS, this.#iceLeftMs));
     } catch (error) {
+      if (!isListed) this.#hear(askedMs, undefined);
       if (error instanceof SignalingRefusal && !this.#over) this.#refused(error, isListed);
     } finally {
       // also where it gives none: a call then does without
       question.settle();
     }
-    if (this.#over || peer !== this.address || this.state !== 'connected') return;
+    if (peer === this.address) this.#announceIn(nextMs);
+  }
+
+  #hear(askedMs: number, addresses: readonly string[] | undefined): void {
+    this.#isAsking = false;
+    this.#listing = { askedMs, addresses: addresses && new Set(addresses) };
+    if (!this.#over) this.#options.listed(addresses ?? []);
+  }
+
+  /** By then at the latest. */
+  #announceIn(ms: number): void {
+    const atMs = performance.now() + ms;
+    if (this.#over || this.state !== 'connected' || atMs >= this.#announceAtMs) return;
     clearTimeout(this.#announceTimer);
-    this.#announceTimer = setTimeout(() => void this.announce(), nextMs);
+    this.#announceAtMs = atMs;
+    this.#announceTimer = setTimeout(() => void this.announce(), ms);
   }
 
   #refused({ status, message }: SignalingRefusal, isListed: boolean): void {
@@ -176,6 +211,7 @@ export class Introductions {
   #lost(reason: string, again: () => void): void {
     if (this.#over) return;
     clearTimeout(this.#announceTimer);
+    this.#announceAtMs = Number.POSITIVE_INFINITY;
     if (this.state !== 'lost') {
       this.state = 'lost';
       this.#options.failed(signalingFailure(this.#options.server, reason));

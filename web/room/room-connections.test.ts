@@ -7,8 +7,11 @@ import { RoomConnections } from './room-connections.ts';
 interface Introducing {
   connectionClass(ownAddress: string): ConnectionClass;
   opened(address: string): void;
+  listed(addresses: readonly string[]): void;
 }
 let introducing: Introducing;
+/** Of addresses that the directory was asked for. */
+let mayBeAt: (address: string) => boolean | 'asking';
 const provider = { socket: { send: () => {} }, _removeConnection: () => {} } as unknown as Peer;
 const made: PeerConnection[] = [];
 
@@ -30,6 +33,7 @@ vi.mock('./introductions.ts', () => ({
       introducing = options;
     }
     call = (address: string) => make(address, {});
+    mayBeAt = (address: string) => mayBeAt(address);
     announce = async () => {};
     close = () => {};
   },
@@ -48,8 +52,11 @@ class TestConnection {
 
 let connections: RoomConnections;
 let said: (message: ToWindow) => void;
+let told: ToWorker[];
 beforeEach(() => {
   vi.useFakeTimers();
+  mayBeAt = () => true;
+  told = [];
   vi.stubGlobal('RTCPeerConnection', TestConnection);
   vi.stubGlobal('navigator', {});
   vi.stubGlobal('window', new EventTarget());
@@ -58,6 +65,7 @@ beforeEach(() => {
   made.length = 0;
   const worker = Object.assign(new EventTarget(), {
     postMessage({ room }: { room: ToWorker }) {
+      told.push(room);
       if (room.kind === 'connection') said({ kind: 'taken', connection: room.connection });
     },
   });
@@ -117,4 +125,33 @@ test('one address has one place of those that may be unproved, however often it 
   expect(unproved()).toHaveLength(8);
   expect(unproved()).toContain('phone');
   expect(unproved()).not.toContain('other');
+});
+
+test('nobody is called who is not there: no connection is made for it, and it holds no place of one', () => {
+  mayBeAt = () => 'asking';
+  said({ kind: 'call', addresses: ['a', 'b', 'c', 'd', 'e', 'phone'] });
+  expect(sides()).toEqual([]);
+  mayBeAt = (address) => address === 'phone';
+  introducing.listed(['phone']);
+  expect(made.map(({ peer }) => peer)).toEqual(['phone']);
+  const unreachable = told.flatMap((message) => (message.kind === 'unreachable' ? message.address : []));
+  expect(unreachable).toEqual(['a', 'b', 'c', 'd', 'e']);
+  // said once: who wants it calls again
+  introducing.listed(['phone', 'a']);
+  expect(sides()).toEqual(['called']);
+});
+
+test('a browser that makes no more connections makes some again once it can', async () => {
+  vi.stubGlobal('RTCPeerConnection', () => {
+    throw new DOMException('Cannot create so many PeerConnections', 'UnknownError');
+  });
+  call();
+  isCalledBy();
+  expect(connections.connections).toEqual([]);
+  expect(told).toContainEqual({ kind: 'unreachable', address: 'phone', stage: 'candidates' });
+  vi.stubGlobal('RTCPeerConnection', TestConnection);
+  made.length = 0;
+  call();
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(sides()).toEqual(['called']);
 });

@@ -58,7 +58,8 @@ export class RoomConnections {
   readonly #entries = new Map<number, Entry>();
   readonly #takenBy = new Map<number, () => void>();
   readonly #backoffs = new Map<string, { readonly backoff: Backoff; until: number }>();
-  readonly #wanted = new Set<string>();
+  /** Address, and since when. */
+  readonly #wanted = new Map<string, number>();
   readonly #places = new Places();
   readonly #over = new AbortController();
   #numbers = 0;
@@ -102,6 +103,7 @@ export class RoomConnections {
       listed: (listed) => {
         const addresses = listed.filter((address) => !this.#entryAt(address));
         if (addresses.length > 0) this.#tell({ kind: 'listed', addresses });
+        this.#callWanted();
       },
       nobodyAt: (address) => {
         for (const { connection } of [...this.#entries.values()])
@@ -182,7 +184,8 @@ export class RoomConnections {
       }
       case 'call':
         if (message.ofMembers) this.#places.know(message.addresses);
-        for (const address of message.addresses) this.#wanted.add(address);
+        for (const address of message.addresses)
+          if (!this.#wanted.has(address)) this.#wanted.set(address, performance.now());
         this.#callWanted();
         return;
       case 'restart':
@@ -197,8 +200,11 @@ export class RoomConnections {
     // what ends to make place for a call comes back here, too
     if (this.#isCalling) return;
     this.#isCalling = true;
-    this.#callNext();
-    this.#isCalling = false;
+    try {
+      this.#callNext();
+    } finally {
+      this.#isCalling = false;
+    }
   }
 
   #callNext(): void {
@@ -206,7 +212,7 @@ export class RoomConnections {
     if (this.signaling !== 'connected') return;
     const now = performance.now();
     let soonestMs = Number.POSITIVE_INFINITY;
-    for (const address of this.#wanted) {
+    for (const [address, wantedMs] of this.#wanted) {
       const { until = 0 } = this.#backoffs.get(address) ?? {};
       if (this.#unproved().filter(({ side }) => side === 'called').length >= CALLS_AT_ONCE) return; // each that ends comes back here
       if (until > now) {
@@ -216,12 +222,27 @@ export class RoomConnections {
       const entry = this.#entryAt(address);
       // whoever called here may prove nothing: then this device calls
       if (entry?.connection.side === 'answered' && entry.device === undefined) continue;
+      const isWithout = address === this.address || entry !== undefined;
+      // a browser makes no more than 500 connections before it collects those that ended: none to who is not there
+      const isThere = isWithout || this.#introductions.mayBeAt(address, wantedMs);
+      if (isThere === 'asking') continue;
       this.#wanted.delete(address);
-      if (address === this.address || entry) continue;
-      for (const connection of this.#places.yield(this.#unproved()) ?? []) connection.end();
-      this.#introductions.call(address);
+      if (isWithout) continue;
+      if (isThere) this.#call(address);
+      else this.#unreached(address, 'signaling');
     }
     if (Number.isFinite(soonestMs)) this.#callTimer = setTimeout(() => this.#callWanted(), soonestMs);
+  }
+
+  #call(address: string): void {
+    for (const connection of this.#places.yield(this.#unproved()) ?? []) connection.end();
+    try {
+      this.#introductions.call(address);
+    } catch {
+      // the browser has as many connections as it makes; those that ended go with time
+      this.#backOff(address);
+      this.#unreached(address, 'candidates');
+    }
   }
 
   #connectionClass(ownAddress: string): ConnectionClass {
@@ -236,10 +257,15 @@ export class RoomConnections {
     const make = (address: string, provider: Peer, { connectionId, _payload }: CallOptions) => {
       const offer = _payload?.sdp;
       if (offer && !this.#accepts(address, ownAddress)) return ignored(address, connectionId ?? '', provider);
-      return new PeerConnection(address, provider, surroundings, this.#numbers++, {
-        connectionId: connectionId ?? `shoal-${randomName()}`,
-        ...(offer && { offer }),
-      });
+      try {
+        return new PeerConnection(address, provider, surroundings, this.#numbers++, {
+          connectionId: connectionId ?? `shoal-${randomName()}`,
+          ...(offer && { offer }),
+        });
+      } catch (error) {
+        if (offer) return ignored(address, connectionId ?? '', provider); // its caller tries again
+        throw error;
+      }
     };
     // PeerJS calls it with `new`, and takes what a constructor returns
     return function Connection(address: string, provider: Peer, options: CallOptions) {
@@ -285,17 +311,19 @@ export class RoomConnections {
     this.#takenBy.delete(connection.number);
     if (stage !== undefined) {
       this.#backOff(connection.peer);
-      if (connection.side === 'called') {
-        this.#tell({ kind: 'unreachable', address: connection.peer, stage });
-        this.#options.failed?.(
-          stage === 'signaling'
-            ? signalingFailure(this.#options.server ?? location.origin, 'no answer', connection.peer)
-            : candidatesFailure(connection.peer, this.#introductions.hasRelay),
-        );
-      }
+      if (connection.side === 'called') this.#unreached(connection.peer, stage);
     }
     this.#options.changed?.();
     if (!this.#over.signal.aborted) this.#callWanted();
+  }
+
+  #unreached(address: string, stage: 'signaling' | 'candidates'): void {
+    this.#tell({ kind: 'unreachable', address, stage });
+    this.#options.failed?.(
+      stage === 'signaling'
+        ? signalingFailure(this.#options.server ?? location.origin, 'no answer', address)
+        : candidatesFailure(address, this.#introductions.hasRelay),
+    );
   }
 
   #backOff(address: string): void {
