@@ -6,11 +6,10 @@
 // neighbours load neighbouring 16 bytes. The order of a sum depends on the lanes alone, not on how many rows b there are
 // nor on how many rows of W a thread takes.
 //
-// A format's part declares STEPS (steps a unit), `begin(lane, first)`, `add_step(sums, first, g, step)`, which adds the products
-// of a step of columns with the $group rows of W from `first` on, this thread's group g, to their sums, and `total(sum)`, what
-// becomes of a sum at the end.
+// A format's part declares STEPS (steps a unit), `begin(lane, first)`, `add_step(sums, first, step)`, which adds the products
+// of a step of columns with the $rows rows of W from `first` on to their sums, and `total(sum)`, what becomes of a sum at the end.
 //
-// An epilogue declares `weight_row(workgroup, output)`, the row of the planes of output 0, $group, 2 * $group ..., behind which
+// An epilogue declares `weight_row(workgroup, output)`, the row of the planes of output 0, $rows, 2 * $rows ..., behind which
 // the rows of the next outputs lie, and `finish(workgroup, thread)`, called by all threads when `outputs` is there.
 #import parts/store
 #import parts/row
@@ -20,12 +19,10 @@ const BATCH: u32 = $batch;
 const OUTPUTS: u32 = $outputs;
 const LANES: u32 = $lanes;
 const ROWS: u32 = $rows;
-const GROUP: u32 = $group;
 const SWEEP: u32 = OUTPUTS / $sweeps; // outputs of a sweep
 const THREADS: u32 = SWEEP / ROWS * LANES;
 
-alias Sums = array<array<f32, BATCH>, GROUP>;
-alias Firsts = array<u32, ROWS / GROUP>; // row of the planes that each group begins at
+alias Sums = array<array<f32, BATCH>, ROWS>;
 
 @group(0) @binding($xBinding) var<storage, read> x: array<vec4<u32>>;
 
@@ -53,24 +50,19 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
 fn sweep(workgroup: vec3u, thread: u32, from_output: u32) {
   let lane = thread % LANES;
   let output = thread / LANES * ROWS;
-  var first: Firsts;
-#for g in 0..$groups
-  first[$g] = weight_row(workgroup, from_output + output + $g * GROUP);
-#endfor
-  var sums: array<Sums, ROWS / GROUP>;
+  let first = weight_row(workgroup, from_output + output);
+  var sums: Sums;
   begin(lane, first);
   var step = lane;
   // counted down: so the compiler sees that it ends, and adds no counter of its own
   for (var passes = (row_units() * STEPS + LANES - 1u - lane) / LANES; passes > 0u; passes--) {
-#for g in 0..$groups
-    sums[$g] = add_step(sums[$g], first[$g], $g, step);
-#endfor
+    sums = add_step(sums, first, step);
     step += LANES;
   }
 #for b in 0..$batch
   workgroupBarrier();
 #for r in 0..$rows
-  partial[(output + $r) * LANES + lane] = total(sums[$r / GROUP][$r % GROUP][$b]);
+  partial[(output + $r) * LANES + lane] = total(sums[$r][$b]);
 #endfor
   join(thread, $b * OUTPUTS + from_output);
 #endfor

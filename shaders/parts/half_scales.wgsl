@@ -15,7 +15,7 @@ fn add_scaled(sums: Sums, products: Sums, first: u32, unit: u32) -> Sums {
 #else
   let at = first * words + unit / 2u;
 #endif
-#for i in 0..$group
+#for i in 0..$rows
   {
 #if f16
     let scale = f32(scales[at + $i * (words * 2u)]);

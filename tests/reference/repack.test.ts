@@ -120,7 +120,8 @@ function evenBytes(halves: number): number {
 
 function nibble(quants: DataView | undefined, unit: number, k: number): number {
   const word = (quants as DataView).getUint32(unit * 16 + ((k & 15) >> 2) * 4, true);
-  return (word >>> ((k >> 4) * 4 + ((k & 3) >> 1) * 8 + (k & 1) * 16)) & 15;
+  const straight = (word >>> 2) | (word << 30); // words lie two bits round
+  return (straight >>> ((k >> 4) * 4 + ((k & 3) >> 1) * 8 + (k & 1) * 16)) & 15;
 }
 
 function or(blocks: Uint8Array, at: number, bits: number): void {

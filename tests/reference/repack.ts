@@ -245,10 +245,12 @@ function wordsOf(plane: Uint8Array): Uint32Array {
 
 /**
  * Four bytes, whose low nibbles are weights 4j … 4j + 3 of a unit and high nibbles 16 weights later, in the order that
- * kernels unpack: bytes 0, 2, 1, 3, so that one mask takes two neighbours.
+ * kernels unpack: bytes 0, 2, 1, 3, so that one mask takes two neighbours, and two bits round, so that two nibbles lie
+ * below the exponent of a half.
  */
 function packNibbles(bytes: number): number {
-  return (bytes & 0xff0000ff) | ((bytes & 0xff00) << 8) | ((bytes >>> 8) & 0xff00);
+  const packed = (bytes & 0xff0000ff) | ((bytes & 0xff00) << 8) | ((bytes >>> 8) & 0xff00);
+  return (packed << 2) | (packed >>> 30);
 }
 
 /** Rows of plain numbers, copied with zeros behind each up to whole units. */

@@ -45,7 +45,7 @@ function begin(answers: Partial<Answers> = {}) {
     return all[what]();
   });
   const failures: JoinFailure[] = [];
-  const listings: (readonly string[])[] = [];
+  const listings: (readonly string[] | undefined)[] = [];
   let renewals = 0;
   const introductions = new Introductions({
     server: 'https://server.example',
@@ -150,6 +150,29 @@ describe('a device at the signaling server', () => {
     // the next time is as far away as ever
     await vi.advanceTimersByTimeAsync(19_000);
     expect(asked.filter((what) => what === 'announce')).toHaveLength(2);
+    // who is asked for in vain is asked for less and less often
+    for (let second = 0; second < 60; second++) {
+      introductions.mayBeAt('gone', performance.now());
+      await vi.advanceTimersByTimeAsync(1000);
+    }
+    expect(asked.filter((what) => what === 'announce').length).toBeLessThan(9);
+    introductions.close();
+  });
+
+  test('keeps to what the directory said while it gives no answer, and calls anybody of a full one', async () => {
+    const { introductions, answers, listings, open } = begin();
+    await open();
+    answers.announce = () => {
+      throw new TypeError('no network');
+    };
+    await vi.advanceTimersByTimeAsync(10);
+    await introductions.announce();
+    expect(listings).toEqual([['other']]);
+    expect(introductions.mayBeAt('gone', performance.now())).toBe('asking');
+    answers.announce = () => json({ peers: Array.from({ length: 63 }, (_, i) => `${i}`) });
+    const since = performance.now();
+    await introductions.announce();
+    expect(introductions.mayBeAt('gone', since)).toBe(true);
     introductions.close();
   });
 
@@ -158,7 +181,7 @@ describe('a device at the signaling server', () => {
       announce: () => new Response('this server lists 1000 rooms, which is all it takes\n', { status: 429 }),
     });
     await open();
-    expect(listings).toEqual([[]]);
+    expect(listings).toEqual([undefined]);
     expect(introductions.mayBeAt('other', performance.now())).toBe(true);
     introductions.close();
   });

@@ -13,8 +13,10 @@ const ANNOUNCE_MS = 20_000;
 const LEAST_ANNOUNCE_MS = 1000;
 /** After an answer that was none. */
 const ANNOUNCE_AGAIN_MS = 5000;
-/** Between two askings who is listed, where somebody waits for the answer. */
+/** Between two askings who is listed, where somebody waits for the answer; twice as long after one that had nobody new. */
 const ASK_AGAIN_MS = 3000;
+/** In a listing that is full members gave way to others, and are there all the same. */
+const FULL_LISTING = 63;
 
 export interface IntroductionsOptions {
   /** Origin of the signaling server. */
@@ -25,8 +27,8 @@ export interface IntroductionsOptions {
   connectionClass(ownAddress: string): ConnectionClass;
   /** The server knows this device under this address. */
   opened(address: string): void;
-  /** The directory lists these others; nobody where it could not be asked. */
-  listed(addresses: readonly string[]): void;
+  /** The directory lists these others; undefined: it gives no answer. */
+  listed(addresses: readonly string[] | undefined): void;
   /** The server knows nobody there. */
   nobodyAt(address: string): void;
   /** There are other ICE servers, or credentials, than those that connections were made with. */
@@ -52,6 +54,7 @@ export class Introductions {
   #announceTimer: ReturnType<typeof setTimeout> | undefined;
   #announceAtMs = Number.POSITIVE_INFINITY;
   #isAsking = false;
+  #askAgainMs = ASK_AGAIN_MS;
   /** What the directory said last; no addresses where it gave none. */
   #listing: { readonly askedMs: number; readonly addresses: ReadonlySet<string> | undefined } | undefined;
   #againTimer: ReturnType<typeof setTimeout> | undefined;
@@ -93,8 +96,8 @@ export class Introductions {
   mayBeAt(address: string, sinceMs: number): boolean | 'asking' {
     const { askedMs, addresses } = this.#listing ?? { askedMs: Number.NEGATIVE_INFINITY, addresses: undefined };
     if (addresses?.has(address)) return true;
-    if (askedMs >= sinceMs) return addresses === undefined;
-    if (!this.#isAsking) this.#announceIn(Math.max(0, askedMs + ASK_AGAIN_MS - performance.now()));
+    if (askedMs >= sinceMs) return addresses === undefined || addresses.size >= FULL_LISTING;
+    if (!this.#isAsking) this.#announceIn(Math.max(0, askedMs + this.#askAgainMs - performance.now()));
     return 'asking';
   }
 
@@ -116,8 +119,11 @@ export class Introductions {
       await this.#refreshIce(peer);
       nextMs = Math.min(ANNOUNCE_MS, Math.max(LEAST_ANNOUNCE_MS, this.#iceLeftMs));
     } catch (error) {
-      if (!isListed) this.#hear(askedMs, undefined);
-      if (error instanceof SignalingRefusal && !this.#over) this.#refused(error, isListed);
+      const refusal = error instanceof SignalingRefusal ? error : undefined;
+      if (!isListed) this.#isAsking = false;
+      // it does not answer at all: what it said before is as good as what it would say
+      if (!isListed && (refusal ? refusal.status !== 409 : this.#listing === undefined)) this.#hear(askedMs, undefined);
+      if (refusal && !this.#over && peer === this.address) this.#refused(refusal, isListed);
     } finally {
       // also where it gives none: a call then does without
       question.settle();
@@ -127,8 +133,12 @@ export class Introductions {
 
   #hear(askedMs: number, addresses: readonly string[] | undefined): void {
     this.#isAsking = false;
+    const before = this.#listing;
+    if (before !== undefined && before.askedMs > askedMs) return; // a later answer was faster
+    const hasNew = addresses?.some((address) => !before?.addresses?.has(address)) ?? true;
+    this.#askAgainMs = hasNew ? ASK_AGAIN_MS : Math.min(ANNOUNCE_MS, this.#askAgainMs * 2);
     this.#listing = { askedMs, addresses: addresses && new Set(addresses) };
-    if (!this.#over) this.#options.listed(addresses ?? []);
+    if (!this.#over) this.#options.listed(addresses);
   }
 
   /** By then at the latest. */

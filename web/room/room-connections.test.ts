@@ -142,9 +142,12 @@ test('nobody is called who is not there: no connection is made for it, and it ho
 });
 
 test('a browser that makes no more connections makes some again once it can', async () => {
-  vi.stubGlobal('RTCPeerConnection', () => {
-    throw new DOMException('Cannot create so many PeerConnections', 'UnknownError');
-  });
+  class FullBrowser {
+    constructor() {
+      throw new DOMException('Cannot create so many PeerConnections', 'UnknownError');
+    }
+  }
+  vi.stubGlobal('RTCPeerConnection', FullBrowser);
   call();
   isCalledBy();
   expect(connections.connections).toEqual([]);

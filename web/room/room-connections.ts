@@ -101,8 +101,9 @@ export class RoomConnections {
         this.#callWanted();
       },
       listed: (listed) => {
-        const addresses = listed.filter((address) => !this.#entryAt(address));
-        if (addresses.length > 0) this.#tell({ kind: 'listed', addresses });
+        const addresses = listed?.filter((address) => !this.#entryAt(address)) ?? [];
+        // who was there before is not called again
+        if (addresses.length > 0 || listed?.length === 0) this.#tell({ kind: 'listed', addresses });
         this.#callWanted();
       },
       nobodyAt: (address) => {
@@ -229,7 +230,7 @@ export class RoomConnections {
       this.#wanted.delete(address);
       if (isWithout) continue;
       if (isThere) this.#call(address);
-      else this.#unreached(address, 'signaling');
+      else this.#tell({ kind: 'unreachable', address, stage: 'signaling' });
     }
     if (Number.isFinite(soonestMs)) this.#callTimer = setTimeout(() => this.#callWanted(), soonestMs);
   }
@@ -238,10 +239,12 @@ export class RoomConnections {
     for (const connection of this.#places.yield(this.#unproved()) ?? []) connection.end();
     try {
       this.#introductions.call(address);
-    } catch {
+    } catch (error) {
+      if (!(error instanceof DOMException)) throw error;
       // the browser has as many connections as it makes; those that ended go with time
       this.#backOff(address);
-      this.#unreached(address, 'candidates');
+      this.#tell({ kind: 'unreachable', address, stage: 'candidates' });
+      this.#options.changed?.();
     }
   }
 
@@ -263,7 +266,8 @@ export class RoomConnections {
           ...(offer && { offer }),
         });
       } catch (error) {
-        if (offer) return ignored(address, connectionId ?? '', provider); // its caller tries again
+        // its caller tries again
+        if (offer && error instanceof DOMException) return ignored(address, connectionId ?? '', provider);
         throw error;
       }
     };
@@ -311,19 +315,17 @@ export class RoomConnections {
     this.#takenBy.delete(connection.number);
     if (stage !== undefined) {
       this.#backOff(connection.peer);
-      if (connection.side === 'called') this.#unreached(connection.peer, stage);
+      if (connection.side === 'called') {
+        this.#tell({ kind: 'unreachable', address: connection.peer, stage });
+        this.#options.failed?.(
+          stage === 'signaling'
+            ? signalingFailure(this.#options.server ?? location.origin, 'no answer', connection.peer)
+            : candidatesFailure(connection.peer, this.#introductions.hasRelay),
+        );
+      }
     }
     this.#options.changed?.();
     if (!this.#over.signal.aborted) this.#callWanted();
-  }
-
-  #unreached(address: string, stage: 'signaling' | 'candidates'): void {
-    this.#tell({ kind: 'unreachable', address, stage });
-    this.#options.failed?.(
-      stage === 'signaling'
-        ? signalingFailure(this.#options.server ?? location.origin, 'no answer', address)
-        : candidatesFailure(address, this.#introductions.hasRelay),
-    );
   }
 
   #backOff(address: string): void {

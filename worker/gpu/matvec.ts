@@ -31,24 +31,15 @@ export const VECTOR_OUTPUTS = 8;
 const MOST_THREADS = 256;
 /** Share of lanes without work that makes fewer lanes better. */
 const IDLE_SHARE = 0.1;
-/** Consecutive rows whose addresses, and scales of Q4_K, a thread shares. */
-const GROUP = 4;
-
-type RowsByBatch = Readonly<Record<VectorBatch, 2 | 4 | 8>>;
 /**
- * Rows of the weight that a thread takes at once, by rows of activations: as many as its registers bear. With one row of
- * activations at most 104 half registers on Apple, so that 1024 threads run on a core. Q4_K, whose scales come by four
- * rows, spreads what it does once a unit over eight where it otherwise weighs most, with two rows of activations in f16.
+ * Rows of the weight that a thread takes at once: as many as its registers bear. With one row of activations at most 104
+ * half registers on Apple, so that 1024 threads run on a core.
  */
-const ROWS: RowsByBatch = { 1: 4, 2: 4, 4: 2 };
-const ROWS_OF_Q4_K: Readonly<Record<StorageType, RowsByBatch>> = {
-  f16: { 1: 4, 2: 8, 4: 4 },
-  f32: { 1: 4, 2: 4, 4: 4 },
-};
+const MOST_ROWS = 4;
 
 /** The constants of the loop in shaders/matvec.wgsl; an epilogue's come beside them. */
 export function vectorConstants({ storage, format, cols, batch, outputs }: VectorProduct): Constants {
-  const rows = (format.name === 'q4_k' ? ROWS_OF_Q4_K[storage] : ROWS)[batch];
+  const rows = batch === 4 && format.name !== 'q4_k' ? 2 : MOST_ROWS; // scales of Q4_K come by four rows
   const steps = (padded(cols) / UNIT) * (format.blockWeights === 1 ? 4 : 1);
   const lanes = Math.min(lanesFor(steps), mostLanes(format, outputs));
   const groups = outputs / rows;
@@ -62,8 +53,6 @@ export function vectorConstants({ storage, format, cols, batch, outputs }: Vecto
     lanes,
     rows,
     sweeps,
-    group: Math.min(rows, GROUP),
-    groups: Math.ceil(rows / GROUP),
     threads: (groups / sweeps) * lanes,
   };
 }
@@ -79,7 +68,7 @@ function lanesFor(steps: number): number {
 
 /** Where a workgroup takes many rows of the weight: fewer lanes rather than several sweeps, whose loop takes registers. */
 function mostLanes({ name }: TensorFormat, outputs: number): number {
-  const fits = (lanes: number) => (outputs / ROWS[1]) * lanes <= MOST_THREADS;
+  const fits = (lanes: number) => (outputs / MOST_ROWS) * lanes <= MOST_THREADS;
   return [32, 16].find(fits) ?? (name === 'q4_k' ? 16 : 8);
 }
 

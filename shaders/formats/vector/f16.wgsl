@@ -2,10 +2,10 @@
 #import parts/eight_products
 @group(0) @binding(0) var<storage, read> values: array<vec4<u32>>;
 
-fn add_step(sums: Sums, first: u32, g: u32, eight: u32) -> Sums {
+fn add_step(sums: Sums, first: u32, eight: u32) -> Sums {
   let at = first * (row_units() * STEPS) + eight;
   var eights: Eights;
-#for i in 0..$group
+#for i in 0..$rows
   {
     let words = values[at + $i * row_units() * STEPS];
     eights[$i] = array(

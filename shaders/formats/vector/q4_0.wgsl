@@ -2,19 +2,18 @@
 #import parts/nibble_products
 #import parts/half_scales
 
-fn begin(lane: u32, first: Firsts) {}
+fn begin(lane: u32, first: u32) {}
 
-fn add_step(sums: Sums, first: u32, g: u32, unit: u32) -> Sums {
+fn add_step(sums: Sums, first: u32, unit: u32) -> Sums {
   var starts: array<f32, BATCH>;
 #for b in 0..$batch
   {
-    let halves = input_sums($b, unit);
-    starts[$b] = product_start(halves.x + halves.y, 8.0);
+    starts[$b] = product_start(input_sums($b, unit), 8.0);
   }
 #endfor
   return add_scaled(sums, nibble_products(starts, first, unit), first, unit);
 }
 
 fn total(sum: f32) -> f32 {
-  return sum * SCALE_UNIT;
+  return sum * (SCALE_UNIT / 4.0);
 }

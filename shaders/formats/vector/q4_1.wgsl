@@ -3,22 +3,22 @@
 #import parts/half
 @group(0) @binding(1) var<storage, read> scales: array<u32>;
 
-fn begin(lane: u32, first: Firsts) {}
+fn begin(lane: u32, first: u32) {}
 
-fn add_step(sums: Sums, first: u32, g: u32, unit: u32) -> Sums {
+fn add_step(sums: Sums, first: u32, unit: u32) -> Sums {
   var starts: array<f32, BATCH>;
   var columns: array<f32, BATCH>;
 #for b in 0..$batch
   {
     let halves = input_sums($b, unit);
-    columns[$b] = halves.x + halves.y;
-    starts[$b] = product_start(columns[$b], 0.0);
+    starts[$b] = product_start(halves, 0.0);
+    columns[$b] = (halves.x + halves.y) * 4.0;
   }
 #endfor
   let products = nibble_products(starts, first, unit);
   let at = first * row_units() + unit;
   var out: Sums;
-#for i in 0..$group
+#for i in 0..$rows
   {
     let pair = half_pair(scales[at + $i * row_units()]);
 #for b in 0..$batch
@@ -30,5 +30,5 @@ fn add_step(sums: Sums, first: u32, g: u32, unit: u32) -> Sums {
 }
 
 fn total(sum: f32) -> f32 {
-  return sum * SCALE_UNIT;
+  return sum * (SCALE_UNIT / 4.0);
 }

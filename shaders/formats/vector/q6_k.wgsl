@@ -12,22 +12,22 @@
 
 const STEPS = 1u;
 
-alias Groups = array<array<vec2f, BATCH>, GROUP>;
+alias Groups = array<array<vec2f, BATCH>, ROWS>;
 
-fn begin(lane: u32, first: Firsts) {}
+fn begin(lane: u32, first: u32) {}
 
-fn add_step(sums: Sums, first: u32, g: u32, unit: u32) -> Sums {
+fn add_step(sums: Sums, first: u32, unit: u32) -> Sums {
   var products: Groups;
 #for b in 0..$batch
   {
     let start = input_sums($b, unit) * -96.0;
-#for i in 0..$group
+#for i in 0..$rows
     products[$i][$b] = start;
 #endfor
   }
 #endfor
   let at = first * row_units() + unit;
-#for i in 0..$group
+#for i in 0..$rows
   let words$i = quants[at + $i * row_units()];
   let more$i = high[at + $i * row_units()];
 #endfor
@@ -38,7 +38,7 @@ fn add_step(sums: Sums, first: u32, g: u32, unit: u32) -> Sums {
     let low$b = input_eight($b, unit * 4u + $e);
     let high$b = input_eight($b, unit * 4u + $e + 2);
 #endfor
-#for i in 0..$group
+#for i in 0..$rows
     {
       let a = words$i[$e * 2];
       let b = words$i[$e * 2 + 1];
@@ -84,7 +84,7 @@ fn add_scaled(sums: Sums, products: Groups, first: u32, unit: u32) -> Sums {
   let shift = unit % 2u * 8u;
   let odd = unit / 8u % 2u == 1u;
   var out: Sums;
-#for i in 0..$group
+#for i in 0..$rows
   {
     // scale + 128, as 256 more
     let bytes = half_pair((((scales[pair_at + $i * stride] >> shift) & 0x00ff00ffu) << 2u) + 0x5c005c00u);

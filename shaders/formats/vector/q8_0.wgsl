@@ -8,15 +8,15 @@
 
 const STEPS = 1u;
 
-fn begin(lane: u32, first: Firsts) {}
+fn begin(lane: u32, first: u32) {}
 
-fn add_step(sums: Sums, first: u32, g: u32, unit: u32) -> Sums {
+fn add_step(sums: Sums, first: u32, unit: u32) -> Sums {
   var products: Sums;
 #for b in 0..$batch
   {
     let columns = input_sums($b, unit);
     let start = (columns.x + columns.y) * -384.0;
-#for i in 0..$group
+#for i in 0..$rows
     products[$i][$b] = start;
 #endfor
   }
@@ -24,7 +24,7 @@ fn add_step(sums: Sums, first: u32, g: u32, unit: u32) -> Sums {
   let at = first * (2u * row_units()) + unit;
 #for v in 0..2
   {
-#for i in 0..$group
+#for i in 0..$rows
     let words$i = quants[at + (2 * $i + $v) * row_units()];
 #endfor
 #for e in 0..2
@@ -41,7 +41,7 @@ fn add_step(sums: Sums, first: u32, g: u32, unit: u32) -> Sums {
         let x$b = input_four($b, unit * 8u + $v * 4u + $e * 2u + $k);
 #endfor
 #endif
-#for i in 0..$group
+#for i in 0..$rows
         {
           let w0 = two_bytes(words$i[$e * 2 + $k]);
           let w1 = two_bytes(words$i[$e * 2 + $k] >> 8u);

@@ -120,7 +120,7 @@ export class Topology<P> {
       const known = this.#known.get(device);
       if (known === undefined) continue;
       known.wantedMs = nowMs;
-      if (!known.isWanted) this.#tryNow(known);
+      if (!known.isWanted) known.nextTryMs = nowMs;
       known.isWanted = true;
       if (!this.#view.links.isUp(device)) this.#connect(known, nowMs);
     }
