@@ -66,6 +66,25 @@ it('a slot that was lost makes room for another conversation', async () => {
   await stages.close();
 });
 
+it('layers that are given up in the moment when they are here are freed', async () => {
+  let frees = 0;
+  let loaded = (_: StageWork) => {};
+  const { stages, said } = makeStages({
+    loadWork: () =>
+      new Promise((resolve) => {
+        loaded = resolve;
+      }),
+  });
+  stages.load(STAGE);
+  await settle();
+  loaded({ executor: { close() {} } as never, spec: { hiddenSize: 4, vocabulary: 100 }, free: () => frees++ });
+  stages.unload(STAGE);
+  await settle();
+  expect(frees).toBe(1);
+  expect(said).toEqual([]);
+  await stages.close();
+});
+
 it('leaving waits for no answer of the window itself, whose model stays', async () => {
   let ends = () => {};
   const answer = new Promise<void>((resolve) => {

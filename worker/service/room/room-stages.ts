@@ -160,7 +160,9 @@ export class RoomStages {
         onFailed: (error) => this.#failed(own, error),
       });
       if (own.work === undefined) return;
-      feed({ kind: 'stage-ready', stage: key });
+      // given up in the moment when it was done
+      if (signal.aborted) freeWork(own);
+      else feed({ kind: 'stage-ready', stage: key });
     } catch (error) {
       if (signal.aborted) return;
       own.bytes = 0;
