@@ -288,7 +288,9 @@ export interface RoomModelView {
   readonly contextTokens: number;
   readonly phase: 'loading' | 'ready' | 'interrupted';
   readonly stages: readonly RoomStage[];
-  /** While it loads: of all devices together, and until the last of them is done; absent while not known. */
+  /** Another way over the devices, which loads while answers run on this one. */
+  readonly coming?: readonly RoomStage[];
+  /** While it, or what is coming, loads: of all devices together, and until the last of them is done; absent while not known. */
   readonly bytesPerSecond?: number;
   readonly secondsLeft?: number;
   /** Answers that run on it now. */

@@ -223,7 +223,7 @@ export class StandInRoom implements RoomApi {
       case 'busy':
         return withTaken({
           ...inside([own, ...OTHERS, ...MORE]),
-          models: [{ ...model('ready'), answers: 2 }],
+          models: [{ ...model('ready'), answers: 2, coming: model('loading').stages.slice(0, 2) }],
           asking: [ASKING],
           trouble: 'SmolLM2-135M.gguf could not be read from the server for a moment. It is tried again.',
         });

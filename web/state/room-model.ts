@@ -44,7 +44,10 @@ function partOf(stage: RoomStage): StagePart {
 }
 
 /** Bytes of a model that are on their devices, of all; stages that have not begun count with nothing. */
-export function loadedBytes({ stages }: RoomModelView): { readonly done: number; readonly total: number } {
+export function loadedBytes({ stages }: Pick<RoomModelView, 'stages'>): {
+  readonly done: number;
+  readonly total: number;
+} {
   const sum = (of: (stage: RoomStage) => number) => stages.reduce((total, stage) => total + of(stage), 0);
   return { done: sum(({ doneBytes }) => doneBytes), total: sum(({ totalBytes }) => totalBytes) };
 }

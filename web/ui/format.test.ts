@@ -65,6 +65,9 @@ describe('figures', () => {
   });
 
   it('names model sizes in words', () => {
+    expect(parameters(812)).toBe('812');
+    expect(parameters(260_032)).toBe('260,000');
+    expect(parameters(999_600)).toBe('1 million');
     expect(parameters(134_515_008)).toBe('135 million');
     expect(parameters(1_720_574_976)).toBe('1.7 billion');
     expect(parameters(4.02e9)).toBe('4 billion');

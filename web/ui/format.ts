@@ -74,10 +74,11 @@ export function progressLine(progress: {
   return parts.join(', ');
 }
 
-/** `135 million`, `1.7 billion`. */
+/** `260,000`, `135 million`, `1.7 billion`. */
 export function parameters(value: number): string {
   if (value >= 999.5e6) return `${(value / 1e9).toFixed(value >= 9.95e9 ? 0 : 1).replace(/\.0$/, '')} billion`;
-  return `${Math.round(value / 1e6)} million`;
+  if (value >= 999_500) return `${Math.round(value / 1e6)} million`;
+  return value < 1000 ? count(value) : count(Math.round(value / 1000) * 1000);
 }
 
 export function percent(part: number, whole: number): number {

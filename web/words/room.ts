@@ -199,6 +199,10 @@ export const roomWords = {
   loadingState: 'Loading',
   interruptedState: 'Interrupted',
   loadingAmount: (amount: string) => `On the devices: ${amount}.`,
+  coming: (held: string, amount: string | undefined) =>
+    `Being laid out anew: ${held}${amount === undefined ? '' : `; ${amount}`}. Until then it runs as it is.`,
+  layerOne: (layer: number) => `layer ${layer}`,
+  layerRange: (first: number, last: number) => `layers ${first} to ${last}`,
   interruptedNote: 'It goes on by itself when the device is back.',
   layHere: 'Run it on the devices that are here',
   byHand: 'Lay it out by hand',

@@ -269,5 +269,5 @@ function text(bytes: Uint8Array): string {
 /** Text from a file, short enough for a message and without control characters. */
 function shown(name: string): string {
   const short = name.length > 80 ? `${name.slice(0, 80)}…` : name;
-  return `"${short.replace(/[\p{Cc}\p{Cf}"]/gu, '?')}"`;
+  return `"${short.replace(/[\p{Cc}\p{Cf}\uFFFD"]/gu, '?')}"`;
 }

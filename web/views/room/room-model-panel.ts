@@ -4,7 +4,7 @@ import type { App } from '../../app.ts';
 import { isPreparing, loadedBytes, roomMemory, type StagePart, stageParts } from '../../state/room-model.ts';
 import { bytesOf, count, progressLine, roughBytes } from '../../ui/format.ts';
 import { icon } from '../../ui/icons.ts';
-import { button, state } from '../../ui/parts.ts';
+import { button, calmLine, state } from '../../ui/parts.ts';
 import { dart, scalesOver } from '../../ui/scales.ts';
 import { roomWords as words } from '../../words/room.ts';
 import './lay-here.ts';
@@ -53,12 +53,29 @@ function picture(app: App, room: RoomView, model: RoomModelView, byHand: ByHand)
       ${model.phase === 'interrupted' ? `${words.interruptedNote} ` : nothing}
       ${model.contextTokens > 0 ? `${words.context(count(model.contextTokens))}, ${words.oneMark}.` : nothing}
     </p>
+    ${coming(model, devices)}
     ${byHand.open ? nothing : actions(app, room, model, byHand)}
     ${
       byHand.open && model.layers !== undefined
         ? html`<layers-by-hand .app=${app} .room=${room} .model=${model} @closed=${() => byHand.set(false)}></layers-by-hand>`
         : nothing
     }`;
+}
+
+/** How the model will lie once its parts have loaded. */
+function coming(
+  { coming: stages, ...model }: RoomModelView,
+  devices: readonly RoomDevice[],
+): TemplateResult | typeof nothing {
+  if (stages === undefined) return nothing;
+  const parts = stageParts({ ...model, stages });
+  const { done, total } = loadedBytes({ stages });
+  const held = parts.map(({ stage: { device, first, last }, layers }) => {
+    const range = layers === 1 ? words.layerOne(last) : words.layerRange(first + 1, last);
+    return `${nameOf(device, devices)} ${range}`;
+  });
+  const amount = total > 0 ? progressLine({ ...model, doneBytes: done, totalBytes: total }) : undefined;
+  return calmLine('now', words.coming(words.list(held), amount));
 }
 
 function actions(app: App, { devices }: RoomView, model: RoomModelView, byHand: ByHand): TemplateResult {

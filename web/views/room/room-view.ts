@@ -61,6 +61,13 @@ export class RoomPage extends View {
     return { open: this.laysByHand, set: (open) => void set(open) };
   }
 
+  /** An invite to the room that the window is in, or came back to by itself, says nothing new. */
+  protected override updated(): void {
+    const { invite } = this.app.router;
+    const room = this.app.room.view.value;
+    if (room?.phase === 'in' && invite.value?.endsWith(`/${room.invite}`)) invite.set(undefined);
+  }
+
   #page(room: Room | undefined): Page {
     const { invite } = this.app.router;
     if (!this.app.settled.value)

@@ -63,6 +63,10 @@ export class Driver<P> {
     return driving;
   }
 
+  isAnswering(session: SessionId): boolean {
+    return this.#drives.get(session)?.isAnswering === true;
+  }
+
   /** Whether a running answer is on the device, or waits for it. */
   needs(device: DeviceId): boolean {
     for (const drive of this.#drives.values()) if (drive.isAnswering && drive.uses(device)) return true;

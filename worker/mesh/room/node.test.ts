@@ -182,6 +182,7 @@ test('one device alone loads, answers, stores before it says so, and ends with a
   expect(run).toMatchObject({ first: 0, rows: 3, tokens: [1, 2, 3], sample: true });
   if (run === undefined) return;
   const { slot, session, attempt, first, rows } = run;
+  expect(room.answers('m')).toBe(1);
   feed({ kind: 'computed', slot, session, attempt, first, rows, tokens: [5] }, 400);
   expect(last('tokens')).toMatchObject({ first: 3, tokens: [5] });
   expect(last('run')).toMatchObject({ first: 3, rows: 1, tokens: [5] });
@@ -191,6 +192,10 @@ test('one device alone loads, answers, stores before it says so, and ends with a
   stored(460);
   expect(last('answered')).toEqual({ kind: 'answered', session: 's', finish: 'stop-token' });
   expect(last('store')).toMatchObject({ head: { answering: false }, from: 4, tokens: [8] });
+  // the next question mostly comes soon: the placement is kept for it, and nothing is being written
+  feed({ kind: 'tick' }, 700);
+  expect(room.records.of('a')?.driving).toHaveLength(1);
+  expect(room.answers('m')).toBe(0);
 });
 
 test('two devices hold a model that neither can hold alone, as one of them asks', () => {

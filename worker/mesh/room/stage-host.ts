@@ -160,6 +160,11 @@ export class StageHost<P> {
     return this.#slots.some((slot) => slot !== undefined && isSameStage(slot.stage, stage) && !this.mayTake(slot));
   }
 
+  /** Whether the session of this driver runs in a stage here. */
+  runs(driver: DeviceId, session: SessionId): boolean {
+    return this.#slots.some((slot) => slot?.session === session && slot.driver === driver && !this.mayTake(slot));
+  }
+
   /** Whether another session may have the slot. */
   mayTake(slot: Slot<P>): boolean {
     return slot.phase === 'idle' || this.#post.nowMs - slot.usedMs >= IDLE_MS;

@@ -75,10 +75,9 @@ function modelView({ node, models, rates, nowMs }: ViewParts, model: ModelKey): 
   if (placement === undefined) return undefined;
   const stages = stagesOf(node, placement);
   const layers = models.layers(model);
-  let answers = 0;
-  for (const device of node.records.live()) {
-    for (const { placement: on } of node.records.of(device)?.driving ?? []) if (on.model === model) answers++;
-  }
+  const newest = node.book.highest(model)?.placement;
+  const coming = newest === undefined || newest === placement ? [] : stagesOf(node, newest);
+  const comes = phaseOf(coming) === 'loading' && coming.some(({ phase }) => phase === 'loading');
   return {
     model,
     name: nameOfModel(model),
@@ -86,8 +85,9 @@ function modelView({ node, models, rates, nowMs }: ViewParts, model: ModelKey): 
     contextTokens: models.known(model)?.contextTokens ?? contextOf(model),
     phase: phaseOf(stages),
     stages,
-    ...rates.of(model, stages, nowMs),
-    answers,
+    ...rates.of(model, comes ? coming : stages, nowMs),
+    ...(comes && { coming }),
+    answers: node.answers(model),
   };
 }
 
