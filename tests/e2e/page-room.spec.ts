@@ -332,6 +332,22 @@ test.describe('in a room', () => {
     await expect(page.getByRole('navigation').getByRole('link', { name: 'Room', exact: true }).first()).toBeVisible();
   });
 
+  test('how a model will lie is said while it runs as it is', async ({ page }) => {
+    await open(page, '/?kept&room=busy#/room');
+    await expect(page.getByText('Being laid out anew: MacBook Air layers 1 to 15 and Kitchen iPad')).toBeVisible();
+    await open(page, '/?kept&room=broken#/room');
+    await expect(device(page, 'MacBook Air')).toBeVisible();
+    await expect(page.getByText('Being laid out anew')).toHaveCount(0);
+  });
+
+  test('an invite to the room that the window is in opens the room; another one is a question', async ({ page }) => {
+    await open(page, `/?kept&room=ready#/join/${CODE}`);
+    await expect(device(page, 'MacBook Air')).toBeVisible();
+    await expect(page.getByRole('button', { name: 'Join', exact: true })).toHaveCount(0);
+    await open(page, `/?kept&room=ready&n=1#/join/B${CODE.slice(1)}`);
+    await expect(page.getByText('Joining another one leaves it.')).toBeVisible();
+  });
+
   test('each device says what it holds, gives and is', async ({ page }) => {
     await open(page, '/?kept&room=busy#/room');
     await expect(device(page, 'MacBook Air')).toContainText('Layers 1–15 with the embedding.');

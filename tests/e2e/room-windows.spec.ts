@@ -3,6 +3,7 @@ import type { BrowserContext, Page } from '@playwright/test';
 import { roomWords } from '../../web/words/room.ts';
 import { shellWords } from '../../web/words/shell.ts';
 import { countingModel } from './fixtures/counting-model.ts';
+import { recordCount } from './fixtures/database.ts';
 import type { ShoalPage } from './fixtures/shoal-page.ts';
 import { test as base, expect } from './fixtures/test.ts';
 
@@ -134,21 +135,7 @@ test('a room of two windows: invited, allowed, laid out by hand, closed in an an
 
 /** How many conversations the windows of this browser drive in rooms, by what is on the disk. */
 function keptSessions(page: Page): Promise<number> {
-  return page.evaluate(
-    () =>
-      new Promise<number>((resolve, reject) => {
-        const opening = indexedDB.open('shoal-sessions');
-        opening.onerror = () => reject(opening.error);
-        opening.onsuccess = () => {
-          const counting = opening.result.transaction('records').objectStore('records').count();
-          counting.onerror = () => reject(counting.error);
-          counting.onsuccess = () => {
-            opening.result.close();
-            resolve(counting.result);
-          };
-        };
-      }),
-  );
+  return recordCount(page, 'shoal-sessions', 'records');
 }
 
 async function openWindow(context: BrowserContext, use: (page: Page) => ShoalPage, view: string): Promise<ShoalPage> {

@@ -173,6 +173,7 @@ describe('a GGUF header that cannot be used', () => {
   it('names what other files are', async () => {
     expect(await refused(new TextEncoder().encode('<!doctype html>'))).toMatch(/web page/);
     expect(await refused(new TextEncoder().encode('version https://git-lfs.github.com/spec/v1'))).toMatch(/Git LFS/);
+    expect(await refused(new Uint8Array([255, 7, 254, 65]))).toMatch(/starts with "\?\?\?A"/);
     expect(await refused(new Uint8Array(2))).toMatch(/no GGUF file: it has 2 bytes/);
     expect(await refused(patched(4, [0, 0, 0, 3]))).toMatch(/big-endian/);
     expect(await refused(patched(4, [1, 0, 0, 0]))).toMatch(/version 1; Shoal reads versions 2 and 3/);

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { StageAssignment } from '../types.ts';
+import { answersOn } from './answers.ts';
 import type { Effect, Input } from './io.ts';
 import type { ControlMessage } from './messages.ts';
 import { RoomNode } from './node.ts';
@@ -182,7 +183,7 @@ test('one device alone loads, answers, stores before it says so, and ends with a
   expect(run).toMatchObject({ first: 0, rows: 3, tokens: [1, 2, 3], sample: true });
   if (run === undefined) return;
   const { slot, session, attempt, first, rows } = run;
-  expect(room.answers('m')).toBe(1);
+  expect(answersOn(room, 'a', 'm')).toBe(1);
   feed({ kind: 'computed', slot, session, attempt, first, rows, tokens: [5] }, 400);
   expect(last('tokens')).toMatchObject({ first: 3, tokens: [5] });
   expect(last('run')).toMatchObject({ first: 3, rows: 1, tokens: [5] });
@@ -195,7 +196,7 @@ test('one device alone loads, answers, stores before it says so, and ends with a
   // the next question mostly comes soon: the placement is kept for it, and nothing is being written
   feed({ kind: 'tick' }, 700);
   expect(room.records.of('a')?.driving).toHaveLength(1);
-  expect(room.answers('m')).toBe(0);
+  expect(answersOn(room, 'a', 'm')).toBe(0);
 });
 
 test('two devices hold a model that neither can hold alone, as one of them asks', () => {

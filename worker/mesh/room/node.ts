@@ -122,25 +122,6 @@ export class RoomNode<P> {
     return this.#placing.candidates(model, this.#clock.nowMs, () => true);
   }
 
-  /**
-   * Answers that run on the model, as far as it is known here: a driver keeps its placement for a while after an answer, and
-   * who neither drives the session nor holds a stage of it cannot tell that from an answer.
-   */
-  answers(model: ModelKey): number {
-    const { device } = this.#options;
-    const running = new Set<string>();
-    for (const driver of this.records.live()) {
-      for (const { session, placement } of this.records.of(driver)?.driving ?? []) {
-        if (placement.model !== model) continue;
-        const isHere = this.book.get(placement)?.placement.stages.some((stage) => stage.device === device) === true;
-        const runs =
-          driver === device ? this.driver.isAnswering(session) : !isHere || this.stages.runs(driver, session);
-        if (runs) running.add(`${driver} ${session}`);
-      }
-    }
-    return running.size;
-  }
-
   /** Of a proposal that came: whether this device would look at it, since it is the highest of its model or in use. */
   takesUp({ id }: Placement): boolean {
     if (!this.gossip.believes(id)) return false;

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { DeviceProfile } from '../types.ts';
+import { FORGET_MS } from './constants.ts';
 import { Links } from './links.ts';
 import { PlacementBook } from './placement-order.ts';
 import type { Post } from './post.ts';
@@ -82,4 +83,40 @@ test('of more the links that they ask for connect all, and are few', () => {
     ),
     { numRuns: 30 },
   );
+});
+
+test('who is tried again and again in vain is forgotten', () => {
+  const links = new Links();
+  let asked: string[] = [];
+  const post = {
+    device: 'own',
+    nowMs: 0,
+    reaches: () => false,
+    emit: (effect: { readonly kind: string; readonly peer?: string }) => {
+      if (effect.kind === 'connect' && effect.peer !== undefined) asked.push(effect.peer);
+    },
+    send: () => {},
+    sendFrame: () => {},
+  };
+  const view = new View('own', links, new Records('own'), new PlacementBook());
+  const topology = new Topology<number>(
+    post,
+    view,
+    stateOf('x').profile,
+    () => 0.5,
+    () => [],
+  );
+  for (let i = 0; i < 20; i++) topology.present(`gone ${i}`, `address ${i}`);
+  const look = () => {
+    asked = [];
+    topology.look();
+    for (const peer of asked) topology.closed(peer);
+    return asked.length;
+  };
+  let most = 0;
+  for (; post.nowMs < FORGET_MS; post.nowMs += 1000) most = Math.max(most, look());
+  expect(most).toBeGreaterThan(0);
+  post.nowMs += 1000;
+  look();
+  expect(look()).toBe(0);
 });

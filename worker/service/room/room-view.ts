@@ -1,4 +1,5 @@
 import type { RoomDevice, RoomModelView, RoomStage, RoomView } from '../../api.ts';
+import { answersOn } from '../../mesh/room/answers.ts';
 import type { RoomNode } from '../../mesh/room/node.ts';
 import type { DeviceId, DeviceState, ModelKey, Placement } from '../../mesh/types.ts';
 import { quantizationOf } from '../../weights/quantization.ts';
@@ -70,7 +71,7 @@ export function newestFirst(node: RoomNode<Rows>): readonly ModelKey[] {
   return node.book.newestFirst();
 }
 
-function modelView({ node, models, rates, nowMs }: ViewParts, model: ModelKey): RoomModelView | undefined {
+function modelView({ self, node, models, rates, nowMs }: ViewParts, model: ModelKey): RoomModelView | undefined {
   const placement = bestPlacement(node, model);
   if (placement === undefined) return undefined;
   const stages = stagesOf(node, placement);
@@ -87,7 +88,7 @@ function modelView({ node, models, rates, nowMs }: ViewParts, model: ModelKey): 
     stages,
     ...rates.of(model, comes ? coming : stages, nowMs),
     ...(comes && { coming }),
-    answers: node.answers(model),
+    answers: answersOn(node, self, model),
   };
 }
 
